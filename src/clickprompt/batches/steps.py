@@ -1,0 +1,58 @@
+"""The shuffled steps of training: a batch for the optimizer, cut into micro-batches of near-equal sentence length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from clickprompt.batches.reader import Masking, SplitReader
+from clickprompt.contracts import ClickBatch
+
+_ROWS_GATHERED_AT_ONCE = 16_384
+"""Enough that NumPy's cost per call vanishes, few enough to stay in the processor's cache."""
+
+
+class TrainingSteps:
+    """Every row once an epoch, in an order drawn from (seed, epoch).
+
+    The rows of an optimizer step are a uniform draw, whatever their sentences' lengths; only within the step are they
+    sorted by length and cut into micro-batches, so that padding is small and the gradient is that of a random batch.
+    """
+
+    def __init__(
+        self,
+        reader: SplitReader,
+        *,
+        batch_size: int,
+        micro_batch_size: int,
+        seed: int,
+        oov_dropout: float = 0.0,
+        mask_rate: float | None = None,
+    ) -> None:
+        self.reader = reader
+        self.batch_size = batch_size
+        self.micro_batch_size = micro_batch_size
+        self.seed = seed
+        self.oov_dropout = oov_dropout
+        self.masking = None if mask_rate is None else Masking(mask_rate, seed)
+        self.steps_per_epoch = math.ceil(len(reader) / batch_size)
+
+    def epoch(self, epoch: int) -> Iterator[list[ClickBatch]]:
+        """The micro-batches of each optimizer step."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.reader))
+        chunk = max(1, _ROWS_GATHERED_AT_ONCE // self.batch_size) * self.batch_size
+        for start in range(0, len(order), chunk):
+            rows = order[start : start + chunk]
+            features = self.reader.feature_ids(rows, self.oov_dropout, self.seed, epoch)
+            for low in range(0, len(rows), self.batch_size):
+                step = slice(low, low + self.batch_size)
+                yield self._micro_batches(rows[step], features[step], epoch)
+
+    def _micro_batches(self, rows: np.ndarray, features: np.ndarray, epoch: int) -> list[ClickBatch]:
+        if self.reader.sentences is None:
+            return [self.reader.batch(rows, features)]
+        by_length = np.argsort(self.reader.lengths(rows), kind="stable")
+        pieces = np.array_split(by_length, math.ceil(len(rows) / self.micro_batch_size))
+        return [self.reader.batch(rows[piece], features[piece], self.masking, epoch) for piece in pieces]

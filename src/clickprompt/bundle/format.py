@@ -1,0 +1,123 @@
+"""A bundle: a trained model in a folder, with everything that scoring raw rows needs. No pickle anywhere."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from clickprompt.contracts import FieldStatistics
+from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig, build_ctr_model
+from clickprompt.language import LanguageModelConfig, LanguageTokenizer, build_encoder, encoder_config_json
+from clickprompt.methods import AnyMethodConfig, ClickPrompt, ClickPromptConfig, IDOnly, Method
+from clickprompt.settings import ClickPromptError, Settings, explain
+from clickprompt.storage import clear_disk_errors, new_folder, read_manifest, write_manifest
+from clickprompt.table import Vocabulary
+
+MANIFEST = "bundle.json"
+KIND = "clickprompt bundle"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle, opened."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    method: Method
+    vocabulary: Vocabulary
+    language: LanguageModelConfig | None = None
+    tokenizer: LanguageTokenizer | None = None
+
+
+def save_bundle(
+    folder: Path,
+    method: Method,
+    *,
+    method_config: Settings,
+    ctr_config: CTRModelConfig,
+    vocabulary: Vocabulary,
+    language_config: LanguageModelConfig | None = None,
+    tokenizer: LanguageTokenizer | None = None,
+    measures: dict[str, Any] | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> None:
+    """Write a bundle whole or not at all; an older one at the same place is replaced only once this one is complete."""
+    with new_folder(folder) as new:
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in method.state_dict().items()}
+        save_file(weights, new / "weights.safetensors")
+        vocabulary.save(new)
+        if isinstance(method, ClickPrompt):
+            assert tokenizer is not None
+            (new / "language_model").mkdir()
+            config = encoder_config_json(method.language)
+            (new / "language_model" / "config.json").write_text(json.dumps(config, indent=2))
+            tokenizer.save(new / "language_model")
+        content = {
+            "ctr_model": ctr_config.model_dump(mode="json"),
+            "method": method_config.model_dump(mode="json"),
+            "language_model": None if language_config is None else language_config.model_dump(mode="json"),
+            "measures": measures or {},
+            "provenance": {**(provenance or {}), "torch": torch.__version__},
+        }
+        write_manifest(new, MANIFEST, content, kind=KIND, version=FORMAT)
+
+
+def read_bundle_manifest(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself; every file's SHA-256 is checked. Raises ClickPromptError."""
+    return read_manifest(folder, MANIFEST, kind=KIND, version=FORMAT)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Open a bundle and rebuild its model on the CPU.
+
+    Raises ClickPromptError for a changed byte, another format, or weights that do not fit, each named.
+    """
+    manifest = read_bundle_manifest(folder)
+    with clear_disk_errors(folder):
+        vocabulary = Vocabulary.load(folder)
+        method, language, tokenizer = _rebuild(folder, manifest, vocabulary.statistics)
+        try:
+            weights = load_file(folder / "weights.safetensors")
+        except SafetensorError as error:
+            raise ClickPromptError(f"{folder / 'weights.safetensors'}: not readable weights: {error}") from None
+    _fill(method, weights, folder)
+    return Bundle(folder, manifest, method.eval(), vocabulary, language, tokenizer)
+
+
+def _rebuild(
+    folder: Path, manifest: dict[str, Any], statistics: FieldStatistics
+) -> tuple[Method, LanguageModelConfig | None, LanguageTokenizer | None]:
+    try:
+        ctr_config: CTRModelConfig = TypeAdapter(AnyCTRModelConfig).validate_python(manifest["ctr_model"])
+        method_config: Settings = TypeAdapter(AnyMethodConfig).validate_python(manifest["method"])
+        language = manifest["language_model"] and LanguageModelConfig.model_validate(manifest["language_model"])
+    except ValidationError as error:
+        raise explain(error, str(folder / MANIFEST), manifest) from None
+    ctr = build_ctr_model(ctr_config, statistics.num_fields, statistics.num_embeddings)
+    if not isinstance(method_config, ClickPromptConfig):
+        return IDOnly(ctr), None, None
+    encoder = build_encoder(json.loads((folder / "language_model" / "config.json").read_text()))
+    tokenizer = LanguageTokenizer.load(folder / "language_model")
+    return ClickPrompt(method_config, ctr, encoder, language.pooling), language, tokenizer
+
+
+def _fill(method: Method, weights: dict[str, torch.Tensor], folder: Path) -> None:
+    own = method.state_dict()
+    faults = [f"missing {name}" for name in sorted(own.keys() - weights.keys())]
+    faults += [f"extra {name}" for name in sorted(weights.keys() - own.keys())]
+    faults += [
+        f"{name} is {tuple(weights[name].shape)}, expected {tuple(own[name].shape)}"
+        for name in sorted(own.keys() & weights.keys())
+        if own[name].shape != weights[name].shape
+    ]
+    if faults:
+        raise ClickPromptError(f"{folder}: weights do not fit the model: {'; '.join(faults)}")
+    method.load_state_dict(weights)

@@ -1,0 +1,129 @@
+"""Raw rows in, probabilities out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clickprompt.batches import Sentences, token_batch
+from clickprompt.bundle.format import Bundle, load_bundle
+from clickprompt.contracts import ClickBatch
+from clickprompt.settings import ClickPromptError
+from clickprompt.table import EncodedRows
+from clickprompt.text import TokenStore
+
+logger = logging.getLogger("clickprompt")
+
+_ROWS_AT_ONCE = 8_192
+_SENTENCES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities and what stood out in the rows."""
+
+    probability: np.ndarray
+    """float32 (rows,)"""
+    unseen: dict[str, int]
+    """Rows whose value was not in the vocabulary, by field; the field's OOV row stood in for it."""
+    missing_columns: tuple[str, ...]
+    """Fields that the rows do not have; every value counted as missing."""
+
+
+class Predictor:
+    """Scores raw rows with a bundle, by the very vocabulary and token code that training used."""
+
+    def __init__(self, bundle: Bundle, device: torch.device | str = "cpu") -> None:
+        if bundle.language is not None and bundle.language.permute_values is not None:
+            raise ClickPromptError(
+                f"{bundle.folder}: trained with permuted words (language_model.permute_values), a control that new rows "
+                "cannot be scored with"
+            )
+        self.bundle = bundle
+        self.device = torch.device(device)
+        self.method = bundle.method.to(self.device).eval()
+
+    @classmethod
+    def load(cls, path: Path | str, device: torch.device | str = "cpu") -> Predictor:
+        """Open a bundle folder. Raises ClickPromptError where it is damaged or of another version."""
+        return cls(load_bundle(Path(path)), device)
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """Probability of a click, float32 (rows,).
+
+        `rows`: a polars or pandas frame, a pyarrow table, a list of dicts, or a dict of columns; columns that are not
+        fields of the model are passed over. Missing columns are logged. Raises ClickPromptError for rows it cannot read.
+        """
+        prediction = self.score(rows)
+        if prediction.missing_columns:
+            logger.warning("columns not given, counted as missing: %s", ", ".join(prediction.missing_columns))
+        return prediction.probability
+
+    @torch.inference_mode()
+    def score(self, rows: Any, report: Callable[[int, str], None] | None = None) -> Prediction:
+        """As `predict`, with counts of unseen values and the missing columns; `report` hears how many rows are done."""
+        columns = _columns(rows, self.bundle.vocabulary.schema.names)
+        encoded = self.bundle.vocabulary.encode(columns)
+        count = len(encoded.feature_ids)
+        sentences, value_ids = self._sentences(encoded)
+        order = np.arange(count) if sentences is None else np.argsort(sentences.lengths(value_ids), kind="stable")
+        size = _ROWS_AT_ONCE if sentences is None else _SENTENCES_AT_ONCE
+        probability = np.empty(count, dtype=np.float32)
+        for start in range(0, count, size):
+            some = order[start : start + size]
+            batch = ClickBatch(
+                rows=torch.from_numpy(some),
+                feature_ids=torch.from_numpy(encoded.feature_ids[some].astype(np.int64)),
+                labels=torch.zeros(len(some)),
+                tokens=None if sentences is None else token_batch(*sentences.lay_out(value_ids[some])),
+            )
+            probability[some] = torch.sigmoid(self.method(batch.to(self.device)).logits).float().cpu().numpy()
+            if report is not None:
+                report(start + len(some), "")
+        return Prediction(probability, encoded.unseen, encoded.missing_columns)
+
+    def _sentences(self, encoded: EncodedRows) -> tuple[Sentences | None, np.ndarray]:
+        """Sentences of the rows, each distinct value tokenized once, and each row's places in them (rows, fields)."""
+        bundle = self.bundle
+        if bundle.tokenizer is None or bundle.language is None:
+            return None, np.empty((0, 0), dtype=np.int64)
+        sizes = [len(texts) for texts in encoded.texts]
+        fields = np.repeat(np.arange(len(sizes)), sizes)
+        texts = [text for some in encoded.texts for text in some]
+        store = TokenStore.from_texts(
+            texts, fields, bundle.vocabulary.schema, bundle.tokenizer, bundle.language.max_value_tokens
+        )
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        return Sentences(store, bundle.tokenizer, bundle.language.max_length), encoded.text_codes + starts
+
+
+def _columns(rows: Any, names: Sequence[str]) -> dict[str, Any]:
+    """The model's columns out of whatever shape the rows came in."""
+    if isinstance(rows, Mapping):
+        return {name: rows[name] for name in names if name in rows}
+    if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
+        for number, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                raise ClickPromptError(
+                    f"row {number + 1}: expected a dict of column to value, not {type(row).__name__}"
+                )
+        given = [name for name in names if any(name in row for row in rows)] if rows else list(names)
+        return {name: [row.get(name) for row in rows] for name in given}
+    if hasattr(rows, "column_names"):  # pyarrow.Table
+        return {name: rows.column(name) for name in names if name in rows.column_names}
+    if hasattr(rows, "columns"):  # polars, pandas
+        return {name: _plain(rows[name]) for name in names if name in rows.columns}
+    raise ClickPromptError(f"rows: expected a frame, a list of dicts or a dict of columns, not {type(rows).__name__}")
+
+
+def _plain(column: Any) -> Any:
+    """A pandas column with its several kinds of missing values as None; any other column as it is."""
+    if type(column).__module__.startswith("pandas"):
+        return column.astype(object).where(column.notna(), None).tolist()
+    return column

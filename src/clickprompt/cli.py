@@ -1,0 +1,198 @@
+"""The command line: a thin shell over the workflows. `--help` loads none of them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clickprompt.contracts import Progress
+    from clickprompt.workflows.data import Data
+    from clickprompt.workflows.recipe import Recipe
+    from clickprompt.workflows.runs import RunFolder
+
+app = typer.Typer(
+    help="Click-through-rate models that understand words.\n\n"
+    "Start with:  clickprompt run recipes/movielens-100k/quickstart.yaml",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="YAML file that describes the run.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as pretrain.epochs=3. Repeatable."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder of the run.  [default: runs/<recipe's name>]")
+]
+Prepared = Annotated[
+    Path | None,
+    typer.Option("--prepared", metavar="DIR", help="Prepared folder to make or reuse.  [default: <out>/prepared]"),
+]
+
+
+@app.command()
+def prepare(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+    """Read raw rows, split them, number their values, tokenize their texts."""
+    with _running(recipe, set_, out, prepared) as (_, folder, data, progress):
+        for name, split in data.table.manifest["splits"].items():
+            progress.say(f"{name}: {split['rows']:,} rows, {split['positive_share']:.1%} positive")
+        progress.say(f"prepared: {folder.prepared}")
+
+
+@app.command()
+def pretrain(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+    """Pretrain without labels: PA-MLM teaches the ID model what the words mean."""
+    with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
+        from clickprompt.workflows.pretrain import pretrain as workflow
+
+        workflow(settings, folder, data, progress)
+
+
+@app.command()
+def finetune(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+    """Train every model of the recipe on clicks and save its bundle; pretrains first where that is still to do."""
+    with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
+        from clickprompt.workflows.finetune import finetune as workflow
+
+        for model in settings.trained_models:
+            workflow(settings, model, folder, data, progress)
+
+
+@app.command()
+def evaluate(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+    """Score the test rows with every trained model; write metrics.json, history.csv and report.html."""
+    with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
+        from clickprompt.workflows.run import conclude
+        from clickprompt.workflows.show import results_table
+
+        results_table(conclude(settings, folder, data, progress))
+        typer.echo(f"report: {folder.path / 'report.html'}")
+
+
+@app.command()
+def run(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+    """Do all of it: prepare, pretrain, finetune, evaluate. Steps already done with the same inputs are passed over."""
+    with _settings(recipe, set_, out, prepared) as (settings, folder, progress):
+        from clickprompt.workflows.run import run as workflow
+        from clickprompt.workflows.show import results_table
+
+        results_table(workflow(settings, folder, progress))
+        typer.echo(f"report: {folder.path / 'report.html'}\nbundles: {folder.path / 'bundles'}")
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a trained model.")],
+    rows: Annotated[Path, typer.Argument(metavar="ROWS", help="CSV, TSV, Parquet, Arrow or JSON-lines file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Parquet or CSV.  [default: <ROWS>.scored.parquet]")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of a text file.", show_default=True)] = "utf-8",
+) -> None:
+    """Score raw rows: writes them with a column `probability` beside them."""
+    with _errors(), _progress() as progress:
+        from clickprompt.workflows.predict import predict as workflow
+
+        typer.echo(workflow(bundle, rows, out, encoding, progress))
+
+
+@app.command()
+def show(
+    what: Annotated[Path, typer.Argument(metavar="BUNDLE|RECIPE|PREPARED", help="What to describe.")],
+    set_: Settings = None,
+) -> None:
+    """Describe a bundle, a recipe with all its defaults, or a prepared folder."""
+    with _errors():
+        from clickprompt.workflows.show import show as workflow
+
+        typer.echo(workflow(what, set_ or []), nl=False)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="ctr-models|methods|sources|language-models", help="What to name.")],
+) -> None:
+    """Name what a recipe can choose from."""
+    with _errors():
+        from clickprompt.workflows.show import listing
+
+        typer.echo(listing(what), nl=False)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if version:
+        from clickprompt import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the `clickprompt` command."""
+    app()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """What the user can mend: one line on standard error, exit status 2."""
+    from clickprompt.settings import ClickPromptError
+
+    try:
+        yield
+    except ClickPromptError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        from clickprompt.storage import disk_error
+
+        print(f"error: {disk_error(error, Path(error.filename or '.'))}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        print("stopped; steps that were finished are kept, run the same command to go on", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    from clickprompt.workflows.progress import progress_for
+
+    with progress_for() as progress:
+        yield progress
+
+
+@contextmanager
+def _settings(
+    recipe: Path, set_: list[str] | None, out: Path | None, prepared: Path | None
+) -> Iterator[tuple[Recipe, RunFolder, Progress]]:
+    with _errors():
+        from clickprompt.workflows.recipe import load_recipe
+        from clickprompt.workflows.runs import RunFolder
+
+        settings = load_recipe(recipe, set_ or [])
+        with _progress() as progress:
+            yield settings, RunFolder(out or Path("runs") / recipe.stem, prepared), progress
+
+
+@contextmanager
+def _running(
+    recipe: Path, set_: list[str] | None, out: Path | None, prepared: Path | None
+) -> Iterator[tuple[Recipe, RunFolder, Data, Progress]]:
+    """The recipe, its folder and its prepared data."""
+    with _settings(recipe, set_, out, prepared) as (settings, folder, progress):
+        from clickprompt.workflows.data import prepare as workflow
+        from clickprompt.workflows.run import write_recipe
+
+        write_recipe(settings, folder)
+        yield settings, folder, workflow(settings, folder.prepared, progress), progress

@@ -1,0 +1,208 @@
+"""What travels between the stages: fields, schemas, batches, prompts, outputs. Imports no stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from pydantic import Field as Setting
+from pydantic import model_validator
+
+from clickprompt.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+FieldKind = Literal["categorical", "text", "numeric"]
+FieldSide = Literal["user", "item", "context"]
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+
+MISSING = "unknown"
+"""Text of a missing value."""
+
+
+class Field(Settings):
+    """One column of the table, as ID models and language models both see it."""
+
+    name: str = Setting(min_length=1)
+    """Column name; the sentence says "`name` is `value`."."""
+    kind: FieldKind = "categorical"
+    """`categorical` and `text` look up an embedding by value; `numeric` by quantile bucket, and is printed raw."""
+    side: FieldSide = "context"
+    """Whose property it is."""
+
+
+class TableSchema(Settings):
+    """The fields of a table in sentence order."""
+
+    fields: tuple[Field, ...] = Setting(min_length=1)
+    group_field: str | None = None
+    """Field whose values own rows (the user): grouped measures and the bootstrap go by it."""
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> TableSchema:
+        names = self.names
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"field {repeated[0]!r} is named twice")
+        if self.group_field is not None and self.group_field not in names:
+            raise ValueError(f"group_field {self.group_field!r} is not one of the fields ({', '.join(names)})")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Field names in order."""
+        return tuple(field.name for field in self.fields)
+
+
+@dataclass(frozen=True)
+class FieldStatistics:
+    """What a method must know of the data: which embedding rows belong to which field, and how often each was seen.
+
+    Field f owns embedding rows `offsets[f] : offsets[f + 1]`, most frequent first; its OOV row is `offsets[-1] + f`.
+    """
+
+    names: tuple[str, ...]
+    sides: tuple[FieldSide, ...]
+    offsets: np.ndarray
+    """int64 (fields + 1,)"""
+    counts: np.ndarray
+    """int64 (offsets[-1],): training rows that hold each value."""
+
+    @property
+    def num_fields(self) -> int:
+        """Number of fields."""
+        return len(self.names)
+
+    @property
+    def num_embeddings(self) -> int:
+        """Embedding rows in all, one OOV row a field included."""
+        return int(self.offsets[-1]) + self.num_fields
+
+
+class Tokenizer(Protocol):
+    """What `text` needs of a tokenizer."""
+
+    prefix_ids: tuple[int, ...]
+    """Special tokens before every sentence, such as [CLS]."""
+    suffix_ids: tuple[int, ...]
+    """Special tokens after every sentence, such as [SEP]."""
+    special_ids: frozenset[int]
+    """Tokens that are never masked."""
+    mask_id: int
+    pad_id: int
+    vocab_size: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the tokenizer does."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Token ids of each text without special tokens, and each token's (start, end) characters in it."""
+        ...
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Sentences as tokens, padded on the right."""
+
+    ids: Tensor
+    """int64 (batch, length)"""
+    mask: Tensor | None
+    """bool (batch, length), True at real tokens; None where no sentence is padded."""
+
+
+@dataclass(frozen=True)
+class MaskedTokens:
+    """The word pieces that a masked language model must recover."""
+
+    positions: Tensor
+    """int64 (chosen,) into the flattened (batch · length) tokens."""
+    targets: Tensor
+    """int64 (chosen,) the tokens that stood there."""
+
+
+@dataclass(frozen=True)
+class ClickBatch:
+    """Rows on their way through a model."""
+
+    rows: Tensor
+    """int64 (batch,) positions in the split."""
+    feature_ids: Tensor
+    """int64 (batch, fields) embedding rows."""
+    labels: Tensor
+    """float32 (batch,) 0 or 1."""
+    weights: Tensor | None = None
+    """float32 (batch,) sample weights; None where all are 1."""
+    tokens: TokenBatch | None = None
+    """None where no language model reads."""
+    masked: MaskedTokens | None = None
+    """Set in masked-word pretraining only."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to(self, device: torch.device | str) -> ClickBatch:
+        """The same batch on another device; copies from pinned memory do not wait."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        tokens, masked = self.tokens, self.masked
+        if tokens is not None:
+            tokens = TokenBatch(move(tokens.ids), None if tokens.mask is None else move(tokens.mask))
+        if masked is not None:
+            masked = MaskedTokens(move(masked.positions), move(masked.targets))
+        return replace(
+            self,
+            rows=move(self.rows),
+            feature_ids=move(self.feature_ids),
+            labels=move(self.labels),
+            weights=None if self.weights is None else move(self.weights),
+            tokens=tokens,
+            masked=masked,
+        )
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Soft prompts for a language model, written by an ID model.
+
+    `states` by space and place, for K prompts of a model with L layers, width d and B rows:
+    `key_value` (L, B, K, 2, d): key and value of each prompt at each layer, before the split into heads;
+    `hidden` (L, B, K, d): states that each layer's own key and value projections map;
+    `first` (1, B, K, d): states that enter beside the word embeddings and are carried through all layers.
+    """
+
+    space: Literal["key_value", "hidden", "first"]
+    states: Tensor
+
+    @property
+    def length(self) -> int:
+        """K, prompts a layer."""
+        return self.states.shape[2]
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """What a method returns for a batch."""
+
+    logits: Tensor
+    """float32 (batch,): probability = sigmoid(logit)."""
+
+
+class Progress(Protocol):
+    """Where long work reports how far it is."""
+
+    def start(self, task: str, total: int | None, unit: str) -> Callable[[int, str], None]:
+        """Begin a task; call the result with (done so far, a note such as the loss)."""
+        ...
+
+    def say(self, line: str) -> None:
+        """One line for the user."""
+        ...

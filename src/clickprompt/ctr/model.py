@@ -1,0 +1,78 @@
+"""What every ID model is: one shared embedding, an interaction that gives q, a head that gives the logit."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from pydantic import Field as Setting
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from clickprompt.settings import Settings
+
+
+class CTRModelConfig(Settings):
+    """Settings that all ID models share."""
+
+    embedding_dim: PositiveInt = 32
+    """Width of an embedding row."""
+    embedding_std: float = Setting(default=0.01, gt=0)
+    """Standard deviation of a new embedding row."""
+
+
+class CTRModel(nn.Module, ABC):
+    """p(click) = σ(head(q)), q = interact(embed(ids)).
+
+    Shapes: feature_ids int64 (batch, fields) → embeddings (batch, fields, embedding_dim) → q (batch,
+    representation_dim) → logit (batch,). Field f's OOV row is embedding row `num_embeddings − num_fields + f`.
+
+    A subclass sets `representation_dim`, builds its layers, calls `build_head`, and writes `interact`.
+    """
+
+    representation_dim: int
+    """Width of q, which prompts are made of."""
+
+    def __init__(self, config: CTRModelConfig, num_fields: int, num_embeddings: int) -> None:
+        super().__init__()
+        self.config = config
+        self.num_fields = num_fields
+        self.embedding = nn.Embedding(num_embeddings, config.embedding_dim)
+        nn.init.normal_(self.embedding.weight, std=config.embedding_std)
+        self.output: nn.Module
+
+    def build_head(self, representation_dim: int) -> None:
+        """Add the usual head, one linear layer over q. Models with another head override `head`."""
+        self.representation_dim = representation_dim
+        self.output = nn.Linear(representation_dim, 1)
+
+    @abstractmethod
+    def interact(self, embeddings: Tensor) -> Tensor:
+        """Embeddings (batch, fields, embedding_dim) → q (batch, representation_dim)."""
+
+    def representation(self, feature_ids: Tensor) -> Tensor:
+        """q of each row."""
+        return self.interact(self.embedding(feature_ids))
+
+    def head(self, q: Tensor) -> Tensor:
+        """Logit (batch,) of each representation."""
+        return self.output(q).squeeze(-1)
+
+    def forward(self, feature_ids: Tensor) -> Tensor:
+        """Logit (batch,) of each row of embedding rows."""
+        return self.head(self.representation(feature_ids))
+
+
+def tower(input_dim: int, hidden_sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
+    """The deep tower of CTR models: Linear → ReLU (→ dropout) for each width."""
+    layers: list[nn.Module] = []
+    for width in hidden_sizes:
+        layers += [nn.Linear(input_dim, width), nn.ReLU()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        input_dim = width
+    return nn.Sequential(*layers)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers a model learns."""
+    return sum(parameter.numel() for parameter in model.parameters())

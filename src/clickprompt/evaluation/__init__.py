@@ -1,0 +1,43 @@
+"""Measures, curves, significance and slices of scored rows. NumPy only."""
+
+from clickprompt.evaluation.bootstrap import BootstrapTest, bootstrap_over_groups
+from clickprompt.evaluation.calibration import (
+    ReliabilityCurve,
+    calibration_ratio,
+    expected_calibration_error,
+    reliability_curve,
+)
+from clickprompt.evaluation.curves import ROCCurve, roc_curve
+from clickprompt.evaluation.delong import DeLongTest, delong_test, delong_variance
+from clickprompt.evaluation.measures import auc, grouped_auc, log_loss, log_loss_of_probabilities, probabilities_of
+from clickprompt.evaluation.slices import SliceMeasures, cold_and_warm, long_tail, measure_slices, tail_limit
+from clickprompt.evaluation.summary import Measures, evaluate_scores
+from clickprompt.evaluation.welch import WelchTest, welch_test
+
+__all__ = [
+    "BootstrapTest",
+    "DeLongTest",
+    "Measures",
+    "ROCCurve",
+    "ReliabilityCurve",
+    "SliceMeasures",
+    "WelchTest",
+    "auc",
+    "bootstrap_over_groups",
+    "calibration_ratio",
+    "cold_and_warm",
+    "delong_test",
+    "delong_variance",
+    "evaluate_scores",
+    "expected_calibration_error",
+    "grouped_auc",
+    "log_loss",
+    "log_loss_of_probabilities",
+    "long_tail",
+    "measure_slices",
+    "probabilities_of",
+    "reliability_curve",
+    "roc_curve",
+    "tail_limit",
+    "welch_test",
+]

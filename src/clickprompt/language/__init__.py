@@ -1,0 +1,27 @@
+"""Pretrained encoders made promptable: where they come from, how they read words beside prompts, what they return."""
+
+from clickprompt.language.config import LanguageModelConfig, PoolingName
+from clickprompt.language.encoder import EncoderStates, PromptedEncoder
+from clickprompt.language.load import LoadedLanguageModel, load_language_model
+from clickprompt.language.masked_token_head import MaskedTokenHead
+from clickprompt.language.pooling import pool
+from clickprompt.language.precision import bf16_pays
+from clickprompt.language.rebuild import build_encoder, encoder_config_json
+from clickprompt.language.source import LANGUAGE_MODELS
+from clickprompt.language.tokenizer import LanguageTokenizer
+
+__all__ = [
+    "LANGUAGE_MODELS",
+    "EncoderStates",
+    "LanguageModelConfig",
+    "LanguageTokenizer",
+    "LoadedLanguageModel",
+    "MaskedTokenHead",
+    "PoolingName",
+    "PromptedEncoder",
+    "bf16_pays",
+    "build_encoder",
+    "encoder_config_json",
+    "load_language_model",
+    "pool",
+]

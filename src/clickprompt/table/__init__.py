@@ -1,0 +1,26 @@
+"""Raw rows → schema → split → vocabulary → prepared folder."""
+
+from clickprompt.table.canonical import canonical_number, canonical_text
+from clickprompt.table.config import DataConfig, SplitConfig
+from clickprompt.table.prepare import inputs_fingerprint, prepare_table
+from clickprompt.table.prepared import PreparedTable, Split
+from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, MovieLens100KSource, read_rows
+from clickprompt.table.vocabulary import EncodedRows, Vocabulary
+
+__all__ = [
+    "SOURCES",
+    "DataConfig",
+    "EncodedRows",
+    "FilesSource",
+    "MovieLens1MSource",
+    "MovieLens100KSource",
+    "PreparedTable",
+    "Split",
+    "SplitConfig",
+    "Vocabulary",
+    "canonical_number",
+    "canonical_text",
+    "inputs_fingerprint",
+    "prepare_table",
+    "read_rows",
+]

@@ -1,0 +1,155 @@
+"""Label, weight and timestamp columns as checked arrays; a bad cell is named by file and row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from clickprompt.contracts import MISSING
+from clickprompt.settings import ClickPromptError
+from clickprompt.table.canonical import canonical_number, canonical_text
+from clickprompt.table.factors import CellError, Factors, distinct, factorise, map_distinct
+from clickprompt.table.raw import RawTable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Result = TypeVar("Result")
+
+_TRUTH = {"0": 0, "1": 1, "false": 0, "true": 1}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def labels(table: RawTable) -> np.ndarray:
+    """uint8 (rows,): 1 for a click. Raises ClickPromptError for a missing label or one that is no answer."""
+
+    def label_of(value: Any) -> int:
+        if _text(value) == MISSING:
+            raise ValueError("every row needs a label")
+        if table.threshold is not None:
+            try:
+                return int(float(canonical_number(value)) >= table.threshold)
+            except ValueError:
+                raise ValueError("expected a number, for data.source.label.threshold is set") from None
+        text = _text(value).lower()
+        if text not in _TRUTH:
+            raise ValueError("expected 0 or 1, or set data.source.label.threshold")
+        return _TRUTH[text]
+
+    return _mapped(table, table.label, label_of, np.uint8)
+
+
+def weights(table: RawTable) -> np.ndarray | None:
+    """float32 (rows,), or None where the table has none. Raises ClickPromptError for a missing or negative one."""
+    if table.weight is None:
+        return None
+    if table.frame[table.weight].dtype.is_nested():
+        raise ClickPromptError(f"column {table.weight!r} holds lists or mappings; expected weights of zero or more")
+    values = _floats(table.frame[table.weight])
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        cell = _cell(table, table.weight, bad)
+        raise _located(table, table.weight, CellError(cell.row, cell.value, "expected a weight of zero or more"))
+    return values.astype(np.float32)
+
+
+def timestamps(table: RawTable) -> np.ndarray:
+    """int64 or float64 (rows,) of a table that has a timestamp: later is larger; dates become microseconds.
+
+    Raises ClickPromptError for one that is missing or no time.
+    """
+    import polars as pl
+
+    assert table.timestamp is not None
+    column = table.frame[table.timestamp]
+    if column.dtype.is_nested():
+        raise ClickPromptError(
+            f"column {table.timestamp!r} holds lists or mappings; expected numbers, dates or ISO 8601 texts"
+        )
+    if column.dtype.is_temporal() and column.dtype != pl.Time and column.dtype != pl.Duration:
+        column = column.cast(pl.Datetime("us")).cast(pl.Int64)
+    whole = _strings(column).cast(pl.Int64, strict=False) if not column.dtype.is_float() else column
+    if column.dtype.is_integer() or not (whole.is_null().any() or column.dtype.is_float()):
+        _refuse(table, whole.is_null().to_numpy(), "every row needs a time")
+        return whole.to_numpy()
+    values = _floats(column)
+    if np.isfinite(values).any():
+        _refuse(table, ~np.isfinite(values), "expected a number, as in other rows")
+        return values
+    return _mapped(table, table.timestamp, _microseconds, np.int64)
+
+
+def field_factors(table: RawTable) -> list[Factors]:
+    """Each field's distinct texts and codes. Raises ClickPromptError for a numeric field's cell that is no number."""
+    factors = []
+    for field in table.schema.fields:
+        try:
+            factors.append(factorise(table.frame[field.name], numeric=field.kind == "numeric"))
+        except CellError as error:
+            raise _located(table, field.name, error) from None
+    return factors
+
+
+def _mapped(table: RawTable, column: str, function: Callable[[Any], Any], dtype: type[np.generic]) -> np.ndarray:
+    try:
+        codes, values = distinct(table.frame[column])
+        return np.array(map_distinct(codes, values, function), dtype=dtype)[codes]
+    except CellError as error:
+        raise _located(table, column, error) from None
+
+
+def _located(table: RawTable, column: str, error: CellError) -> ClickPromptError:
+    shown = "label" if column == table.label else column
+    return ClickPromptError(f"{table.provenance.place(error.row)}: {shown} {error}")
+
+
+def _refuse(table: RawTable, bad: np.ndarray, reason: str) -> None:
+    assert table.timestamp is not None
+    if bad.any():
+        cell = _cell(table, table.timestamp, bad)
+        raise _located(table, table.timestamp, CellError(cell.row, cell.value, reason))
+
+
+def _cell(table: RawTable, column: str, bad: np.ndarray) -> CellError:
+    row = int(np.argmax(bad))
+    return CellError(row, table.frame[column][row], "")
+
+
+def _floats(column: pl.Series) -> np.ndarray:
+    """Numbers, NaN where a cell is none."""
+    import polars as pl
+
+    return _strings(column).cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+
+
+def _strings(column: pl.Series) -> pl.Series:
+    import polars as pl
+
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    return column.str.strip_chars() if column.dtype == pl.String else column
+
+
+def _microseconds(value: Any) -> int:
+    text = _text(value)
+    if text == MISSING:
+        raise ValueError("every row needs a time")
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected a number, a date or an ISO 8601 time such as 2024-05-01T12:30:00") from None
+    since = (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _text(value: Any) -> str:
+    text = canonical_text(value)
+    if isinstance(value, str):
+        try:
+            text = canonical_number(value)
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,164 @@
+"""A column as its distinct texts and one small number a row: text is made once per distinct value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clickprompt.contracts import MISSING
+from clickprompt.table.canonical import canonical_number, canonical_text
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+class CellError(ValueError):
+    """A cell whose value cannot be used; the caller knows the column and the file."""
+
+    def __init__(self, row: int, value: Any, reason: str) -> None:
+        super().__init__(reason)
+        self.row, self.value, self.reason = row, value, reason
+
+    def __str__(self) -> str:
+        return f"is {_shown(self.value)}; {self.reason}"
+
+
+@dataclass(frozen=True)
+class Factors:
+    """`texts[codes[row]]` is the canonical text of a row; texts are distinct, in order of first appearance."""
+
+    codes: np.ndarray
+    """int32 (rows,)"""
+    texts: list[str]
+
+    def numbers(self) -> np.ndarray:
+        """float64 (distinct,): the texts as numbers, NaN where missing; the same whatever width a file had."""
+        return np.array([np.nan if text == MISSING else float(text) for text in self.texts], dtype=np.float64)
+
+
+def factorise(column: Any, *, numeric: bool = False) -> Factors:
+    """Distinct canonical texts of a column: a polars, pandas or Arrow column, an array or a sequence.
+
+    Raises CellError for the first cell that has no text, or with `numeric` is no number.
+    """
+    codes, values = distinct(column)
+    texts = map_distinct(codes, values, canonical_number if numeric else canonical_text)
+    places: dict[str, int] = {}
+    merged = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int32)
+    return Factors(merged[codes], list(places))
+
+
+def map_distinct(codes: np.ndarray, values: list[Any], function: Callable[[Any], Any]) -> list[Any]:
+    """`function` of each distinct value; its ValueError becomes the CellError of the first row that holds the value."""
+    results: list[Any] = []
+    reasons: dict[int, str] = {}
+    for code, value in enumerate(values):
+        try:
+            results.append(function(value))
+        except ValueError as error:
+            reasons[code] = str(error)
+    if reasons:
+        row = int(np.argmax(np.isin(codes, list(reasons))))
+        raise CellError(row, values[codes[row]], reasons[int(codes[row])])
+    return results
+
+
+def distinct(column: Any) -> tuple[np.ndarray, list[Any]]:
+    """int32 codes (rows,) and the distinct raw values they stand for."""
+    array = _as_arrow(column)
+    if array is not None:
+        return _distinct_of_arrow(array)
+    if isinstance(column, np.ndarray) and column.dtype != object and column.ndim == 1:
+        values, codes = np.unique(column, return_inverse=True)
+        return codes.astype(np.int32), list(values)
+    cells = list(column)
+    places: dict[tuple[type, Any], int] = {}
+    codes = np.array([places.setdefault(_key(cell), len(places)) for cell in cells], dtype=np.int32)
+    return codes, [cells[row] for row in np.unique(codes, return_index=True)[1]]
+
+
+def _key(cell: Any) -> tuple[type, Any]:
+    """Equal for cells of one text; 1, 1.0 and True are not."""
+    if type(cell) in _PLAIN:
+        return type(cell), cell
+    return type(cell), repr(cell.tolist() if isinstance(cell, np.ndarray) else cell)
+
+
+def _distinct_of_arrow(array: pa.Array) -> tuple[np.ndarray, list[Any]]:
+    if _is_list(array.type):
+        array = _joined_lists(array)
+    if pa.types.is_nested(array.type):
+        row = int(pc.index(array.is_valid(), True).as_py())
+        if row < 0:
+            return np.zeros(len(array), dtype=np.int32), [None]
+        raise CellError(row, array[row].as_py(), "expected a text, a number, a truth value, a date or a list of those")
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode(null_encoding="encode")
+    indices, dictionary = encoded.indices, encoded.dictionary
+    if indices.null_count:
+        indices = indices.fill_null(len(dictionary))
+        return _codes(indices), [*_values(dictionary), None]
+    return _codes(indices), _values(dictionary)
+
+
+def _codes(indices: pa.Array) -> np.ndarray:
+    return indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+
+
+def _as_arrow(column: Any) -> pa.Array | None:
+    if type(column).__module__.startswith("polars."):
+        from polars import CompatLevel
+
+        array = column.to_arrow(compat_level=CompatLevel.oldest())
+    elif isinstance(column, pa.Array | pa.ChunkedArray):
+        array = column
+    elif type(column).__module__.startswith("pandas."):
+        try:
+            array = pa.array(column, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            return None  # types that Arrow refuses to mix
+    else:
+        return None  # Arrow would mix what a sequence holds, float32 with float64, and look for pandas
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+        if isinstance(array, pa.ChunkedArray):  # older Arrow keeps one chunk here
+            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
+        array = array.cast(pa.timestamp("us", array.type.tz), safe=False)  # Python has no nanoseconds without pandas
+    return array
+
+
+def _values(dictionary: pa.Array) -> list[Any]:
+    if pa.types.is_float32(dictionary.type) or pa.types.is_float16(dictionary.type):
+        return list(dictionary.to_numpy(zero_copy_only=False))
+    return dictionary.to_pylist()
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _joined_lists(array: pa.Array) -> pa.Array:
+    """Lists as their texts, items made canonical once per distinct item."""
+    if pa.types.is_nested(array.type.value_type):
+        return array
+    items = factorise(pc.list_flatten(array))
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    known = np.array([text != MISSING for text in items.texts], dtype=bool)[items.codes]
+    owner = np.repeat(np.arange(len(array)), lengths)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner[known], minlength=len(array)))])
+    texts = pa.array(items.texts, pa.large_string()).take(pa.array(items.codes[known]))
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), texts)
+    return pc.binary_join(lists, pa.scalar(", ", pa.large_string()))
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == "":
+        return "missing"
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list of lists or mappings"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,122 @@
+"""Raw rows → prepared folder, unless the folder already holds just that."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clickprompt.contracts import Progress
+from clickprompt.settings import ClickPromptError
+from clickprompt.storage import clear_disk_errors, fingerprint, new_folder, sha256_of, write_file, write_manifest
+from clickprompt.table import columns
+from clickprompt.table.config import DataConfig
+from clickprompt.table.prepared import FORMAT_VERSION, KIND, MANIFEST, PreparedTable
+from clickprompt.table.sources.base import InputsNotFound
+from clickprompt.table.splitting import check_splits, chosen_order, first_of_equals, split_rows, tie_keys
+from clickprompt.table.summary import summarise
+from clickprompt.table.text_table import write_texts
+from clickprompt.table.values import number_values
+from clickprompt.table.vocabulary import buckets_to_json
+
+
+def prepare_table(config: DataConfig, folder: Path, progress: Progress) -> PreparedTable:
+    """Prepare `folder`, or reuse it when settings and the content of every input file are what made it.
+
+    Raises ClickPromptError for anything amiss in the input, for a prepared folder with a changed byte, and for a folder
+    that holds something else: that is never overwritten.
+    """
+    folder = Path(folder)
+    recorded = _recorded(folder)
+    try:
+        wanted = inputs_fingerprint(config)
+    except InputsNotFound:
+        if recorded is not None and recorded.manifest["settings"] == config.model_dump(mode="json"):
+            progress.say(f"{folder}: used as it is, for its input files are no longer there to compare")
+            return recorded
+        config.source.fetch(progress)
+        wanted = inputs_fingerprint(config)
+    if recorded is not None and recorded.fingerprint == wanted:
+        return recorded
+    _write(config, folder, wanted, progress)
+    return PreparedTable.open(folder)
+
+
+def inputs_fingerprint(config: DataConfig) -> str:
+    """Changes when a setting of the data, the content of an input file or the format of prepared folders does.
+
+    Where the files lie does not count. Raises InputsNotFound where one is not on this machine.
+    """
+    settings = config.model_dump(mode="json", exclude={"source": set(config.source.path_settings)})
+    files = []
+    for file in config.source.inputs():
+        with clear_disk_errors(file.path):
+            files.append([file.part, sha256_of(file.path)])
+    return fingerprint({"settings": settings, "files": files, "format_version": FORMAT_VERSION})
+
+
+def _recorded(folder: Path) -> PreparedTable | None:
+    """The folder as it stands; None where there is none, or one of another format version, to be written anew."""
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        raise ClickPromptError(f"{folder}: this is a file; a folder to prepare was expected")
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        manifest = None
+    if isinstance(manifest, dict) and manifest.get("kind") == KIND and manifest.get("format_version") != FORMAT_VERSION:
+        return None
+    if not (folder / MANIFEST).exists():
+        if any(folder.iterdir()):
+            raise ClickPromptError(f"{folder}: holds something else than prepared data; choose another folder")
+        return None
+    return PreparedTable.open(folder)
+
+
+def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) -> None:
+    report = progress.start("Preparing", 5, "steps")
+    table = config.source.read(progress)
+    report(1, f"{table.frame.height:,} rows")
+
+    labels, weights, factors = columns.labels(table), columns.weights(table), columns.field_factors(table)
+    report(2, "cells checked")
+
+    order = chosen_order(config.split, table)
+    kept = first_of_equals(table, order) if config.split.drop_duplicates else np.arange(table.frame.height)
+    splits = split_rows(config.split, table, order, kept, tie_keys(factors, labels, weights))
+    check_splits(splits, labels)
+    report(3, f"split by {order}")
+
+    values = number_values(table.schema, factors, splits["train"], config.min_count, config.numeric_buckets)
+    report(4, f"{len(values.texts):,} values")
+
+    with new_folder(folder) as temporary:
+        ids = {}
+        for name, rows in splits.items():
+            ids[name] = np.stack(
+                [of[factor.codes[rows]] for of, factor in zip(values.value_of_code, factors, strict=True)], axis=1
+            )
+            np.save(temporary / f"{name}.value_ids.npy", ids[name])
+            np.save(temporary / f"{name}.labels.npy", labels[rows])
+            if weights is not None:
+                np.save(temporary / f"{name}.weights.npy", weights[rows])
+        np.save(temporary / "embedding_rows.npy", values.embedding_rows)
+        np.save(temporary / "train_counts.npy", values.train_counts)
+        write_texts(temporary / "vocabulary.arrow", values.texts, values.fields)
+        write_file(temporary / "numeric.json", json.dumps(buckets_to_json(values.buckets)) + "\n")
+        content: dict[str, Any] = {
+            "schema": table.schema.model_dump(mode="json"),
+            "settings": config.model_dump(mode="json"),
+            "fingerprint": wanted,
+            "inputs": [file.name for file in config.source.inputs()],
+            "order": order,
+            "duplicates_dropped": table.frame.height - len(kept),
+            "offsets": values.offsets.tolist(),
+            "num_values": len(values.texts),
+            **summarise(table, values, ids, {name: labels[rows] for name, rows in splits.items()}),
+        }
+        write_manifest(temporary, MANIFEST, content, kind=KIND, version=FORMAT_VERSION)
+    report(5, str(folder))

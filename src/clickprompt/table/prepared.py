@@ -1,0 +1,102 @@
+"""A prepared folder: arrays read by memory map and a vocabulary. Needs neither polars nor pandas."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from clickprompt.contracts import SPLITS, FieldStatistics, SplitName, TableSchema
+from clickprompt.settings import ClickPromptError, did_you_mean
+from clickprompt.storage import clear_disk_errors, read_manifest
+from clickprompt.table.text_table import read_texts
+from clickprompt.table.vocabulary import Vocabulary, buckets_from_json, field_statistics
+
+MANIFEST = "manifest.json"
+KIND = "prepared folder"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of one split, in split order."""
+
+    value_ids: np.ndarray
+    """int32 (rows, fields): value indices; a read-only memory map."""
+    labels: np.ndarray
+    """float32 (rows,): 0 or 1."""
+    weights: np.ndarray | None
+    """float32 (rows,): sample weights; None where all are 1."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class PreparedTable:
+    """What `prepare` wrote and everything later reads."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    schema: TableSchema
+
+    @classmethod
+    def open(cls, folder: Path) -> PreparedTable:
+        """Open a prepared folder. Raises ClickPromptError where it is none, of another format, or changed by a byte."""
+        folder = Path(folder)
+        manifest = read_manifest(folder, MANIFEST, kind=KIND, version=FORMAT_VERSION)
+        return cls(folder, manifest, TableSchema.model_validate(manifest["schema"]))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the settings or the input files do."""
+        return str(self.manifest["fingerprint"])
+
+    @cached_property
+    def embedding_rows(self) -> np.ndarray:
+        """int32 (N,): embedding row of each value; x itself for x < V."""
+        return self._load("embedding_rows.npy")
+
+    @cached_property
+    def train_counts(self) -> np.ndarray:
+        """int64 (N,): training rows that hold each value."""
+        return self._load("train_counts.npy")
+
+    @cached_property
+    def value_texts(self) -> tuple[pa.Array, np.ndarray]:
+        """Arrow texts (N,) and uint16 fields (N,) of all values; a numeric field's values < V are buckets' names."""
+        table = read_texts(self.folder / "vocabulary.arrow")
+        return table.texts, table.numbers("field")
+
+    @cached_property
+    def statistics(self) -> FieldStatistics:
+        """What methods may know of the values."""
+        offsets = np.array(self.manifest["offsets"], dtype=np.int64)
+        return field_statistics(self.schema, offsets, np.asarray(self.train_counts[: offsets[-1]]))
+
+    def split(self, name: SplitName) -> Split:
+        """The rows of a split. Raises ClickPromptError for a name that is none."""
+        if name not in SPLITS:
+            raise ClickPromptError(f"{self.folder}: no split {name!r}{did_you_mean(name, SPLITS)}")
+        weighted = (self.folder / f"{name}.weights.npy").is_file()
+        return Split(
+            value_ids=self._load(f"{name}.value_ids.npy"),
+            labels=self._load(f"{name}.labels.npy").astype(np.float32),
+            weights=self._load(f"{name}.weights.npy") if weighted else None,
+        )
+
+    def vocabulary(self) -> Vocabulary:
+        """The values that own embedding rows, for encoding new rows."""
+        with clear_disk_errors(self.folder):
+            buckets = buckets_from_json(json.loads((self.folder / "numeric.json").read_bytes()))
+        owned = self.value_texts[0].slice(0, int(self.statistics.offsets[-1]))
+        return Vocabulary(self.schema, owned, self.statistics, buckets)
+
+    def _load(self, name: str) -> np.ndarray:
+        with clear_disk_errors(self.folder / name):
+            return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)

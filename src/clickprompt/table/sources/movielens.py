@@ -1,0 +1,146 @@
+"""What the MovieLens releases share: eight fields, ratings joined with users and movies, ratings made labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from clickprompt.contracts import Field, Progress, TableSchema
+from clickprompt.settings import ClickPromptError
+from clickprompt.table.raw import InputFile, Provenance, RawTable
+from clickprompt.table.sources.base import InputsNotFound, SourceConfig
+from clickprompt.table.sources.fetch import cached
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SCHEMA = TableSchema(
+    fields=(
+        Field(name="User ID", side="user"),
+        Field(name="Gender", side="user"),
+        Field(name="Age", side="user"),
+        Field(name="Occupation", side="user"),
+        Field(name="Zipcode", side="user"),
+        Field(name="Movie ID", side="item"),
+        Field(name="Movie title", kind="text", side="item"),
+        Field(name="Movie genre", side="item"),
+    ),
+    group_field="User ID",
+)
+"""The fields of the ClickPrompt paper, in its order."""
+
+POSITIVE = 4
+"""Ratings of at least this are clicks."""
+NEUTRAL = 3
+"""The rating that is neither liked nor disliked."""
+
+
+class MovieLensSource(SourceConfig):
+    """A MovieLens release in its own folder."""
+
+    layouts: ClassVar[tuple[tuple[str, ...], ...]]
+    """Names of the ratings, users and movies files, for each layout that is known."""
+    cache_name: ClassVar[str]
+
+    path: Path | None = None
+    """Folder with the release; by default the cache, filled from the net when empty."""
+    neutral: Literal["drop", "negative"]
+    """What becomes of rating 3: dropped, or kept as no click."""
+
+    def inputs(self) -> tuple[InputFile, ...]:
+        """Ratings, users and movies."""
+        folder = cached(self.cache_name) if self.path is None else self.path.expanduser()
+        if folder is None:
+            raise InputsNotFound(f"{self.kind_name}: not in the cache; set data.source.path to its folder")
+        for layout in self.layouts:
+            if all((folder / name).is_file() for name in layout):
+                shown = folder if self.path is None else self.path
+                return tuple(InputFile(str(shown / name), folder / name) for name in layout)
+        if not folder.is_dir():
+            raise InputsNotFound(f"{self.path}: no such folder; set data.source.path to the folder of {self.kind_name}")
+        known = " or ".join(", ".join(layout) for layout in self.layouts)
+        raise InputsNotFound(f"{self.path or folder}: not {self.kind_name}; expected {known} in it")
+
+    @property
+    def kind_name(self) -> str:
+        """The release, as `kind` in a recipe names it."""
+        return str(type(self).model_fields["kind"].default)
+
+    def table(
+        self,
+        ratings: pl.DataFrame,
+        users: pl.DataFrame,
+        movies: pl.DataFrame,
+        files: tuple[InputFile, ...],
+        first_line: int = 1,
+    ) -> RawTable:
+        """Join ratings (user, movie, rating, timestamp; texts) with users and movies, one row a rating, and label them.
+
+        Raises ClickPromptError for a user or movie listed twice or not at all, a rating that is none of 1 to 5,
+        a timestamp that is no number. `first_line` is that of the first rating.
+        """
+        import polars as pl
+
+        names = [file.name for file in files]
+        _refuse_rows(
+            ~ratings["rating"].is_in(list("12345")), ratings["rating"], names[0], first_line, "expected 1 to 5"
+        )
+        bad_time = ratings["timestamp"].cast(pl.Int64, strict=False).is_null()
+        _refuse_rows(bad_time, ratings["timestamp"], names[0], first_line, "expected seconds since 1970")
+        for key, table, name in (("User ID", users, names[1]), ("Movie ID", movies, names[2])):
+            twice = table[key].is_duplicated()
+            _refuse_rows(twice, table[key], name, first_line, f"expected one line for each {key}")
+            unknown = ~ratings[key].is_in(table[key].implode())
+            _refuse_rows(unknown, ratings[key], names[0], first_line, f"expected one that {name} lists")
+        joined = (
+            ratings.with_columns(pl.col("rating", "timestamp").cast(pl.Int64))
+            .join(users, on="User ID", how="left", maintain_order="left")
+            .join(movies, on="Movie ID", how="left", maintain_order="left")
+        )
+        if self.neutral == "drop":
+            joined = joined.filter(pl.col("rating") != NEUTRAL)
+        if not joined.height:
+            raise ClickPromptError(f"{names[0]}: no rating is left")
+        return RawTable(
+            frame=joined,
+            schema=SCHEMA,
+            provenance=Provenance((names[0],), (joined.height,)),
+            label="rating",
+            threshold=POSITIVE,
+            timestamp="timestamp",
+        )
+
+    def fetch_first(self, progress: Progress, ways: tuple[Callable[[Progress], object], ...]) -> None:
+        """Try each way to fill the cache; raise ClickPromptError with all reasons when none works."""
+        if self.path is not None:
+            self.inputs()
+            return
+        if cached(self.cache_name) is not None:
+            return
+        reasons = []
+        for way in ways:
+            try:
+                way(progress)
+                return
+            except ClickPromptError as error:
+                progress.say(str(error))
+                reasons.append(str(error))
+        raise ClickPromptError(
+            f"{self.kind_name}: cannot be fetched; get it by hand and set data.source.path ({'; '.join(reasons)})"
+        )
+
+
+def title_without_year(column: str) -> pl.Expr:
+    """`Toy Story (1995)` → `Toy Story`; a mark such as (V), for video, goes with the year."""
+    import polars as pl
+
+    return pl.col(column).str.replace(r"\s*\(\d{4}\)\s*(\([A-Z]+\))?\s*$", "").str.strip_chars()
+
+
+def _refuse_rows(bad: pl.Series, values: pl.Series, name: str, first_line: int, reason: str) -> None:
+    if bad.any():
+        row = bad.arg_max()
+        assert row is not None
+        column = values.name if values.name[0].isupper() else f"the {values.name}"
+        raise ClickPromptError(f'{name}, line {row + first_line:,}: {column} is "{values[row]}"; {reason}')

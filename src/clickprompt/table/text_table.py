@@ -1,0 +1,45 @@
+"""Texts of values on disk: one Arrow file, read by memory map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from clickprompt.settings import ClickPromptError
+from clickprompt.storage import clear_disk_errors
+
+
+def write_texts(path: Path, texts: Sequence[str] | pa.Array, fields: np.ndarray, **columns: np.ndarray) -> None:
+    """Write the columns `field` (uint16), `text` and any others."""
+    table = pa.table({"field": fields, "text": pa.array(texts, pa.large_string()), **columns})
+    with clear_disk_errors(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """What `write_texts` wrote."""
+
+    texts: pa.Array
+    table: Any
+
+    def numbers(self, column: str) -> np.ndarray:
+        """A column of numbers. By DLPack, for Arrow's own way imports pandas where it is installed."""
+        values = self.table[column].combine_chunks()
+        return np.from_dlpack(values) if len(values) else np.empty(0, dtype=values.type.to_pandas_dtype())
+
+
+def read_texts(path: Path) -> TextTable:
+    """Map what `write_texts` wrote into memory. Raises ClickPromptError where it is not that."""
+    with clear_disk_errors(path):
+        path.open("rb").close()
+        try:
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        except pa.ArrowInvalid:
+            raise ClickPromptError(f"{path}: damaged, it is no longer an Arrow file; make it again") from None
+    return TextTable(table["text"].combine_chunks(), table)

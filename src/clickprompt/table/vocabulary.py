@@ -1,0 +1,150 @@
+"""Values and their embedding rows, for rows that were never seen: what a bundle ships and serving encodes with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from clickprompt.contracts import MISSING, FieldStatistics, TableSchema
+from clickprompt.settings import ClickPromptError
+from clickprompt.storage import clear_disk_errors, write_file
+from clickprompt.table.buckets import Buckets
+from clickprompt.table.factors import CellError, Factors, factorise
+from clickprompt.table.text_table import read_texts, write_texts
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """Rows as a model reads them."""
+
+    feature_ids: np.ndarray
+    """int32 (rows, fields): embedding rows."""
+    text_codes: np.ndarray
+    """int32 (rows, fields): places in `texts`, for the sentence."""
+    texts: list[list[str]]
+    """Distinct canonical texts of each field."""
+    unseen: dict[str, int]
+    """Rows whose value is outside the vocabulary, by field; fields without any are left out."""
+    missing_columns: tuple[str, ...]
+    """Fields that the rows have no column for; they read as missing values."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The values that own embedding rows, field by field, the most frequent in training first."""
+
+    schema: TableSchema
+    texts: pa.Array
+    """(V,): text of each; of a numeric field, its buckets' names."""
+    statistics: FieldStatistics
+    buckets: dict[str, Buckets]
+    """By numeric field."""
+
+    def encode(self, columns: Mapping[str, Any]) -> EncodedRows:
+        """Look up rows given as columns: sequences, arrays, or polars, pandas or Arrow columns.
+
+        Columns that are no field are ignored. Raises ClickPromptError when no column is a field, when lengths differ,
+        or for a cell of a numeric field that is no number.
+        """
+        names = self.schema.names
+        rows = _length({name: columns[name] for name in names if name in columns}, names)
+        ids = np.empty((rows, len(names)), dtype=np.int32)
+        codes = np.empty_like(ids)
+        texts, unseen = [], {}
+        for place, field in enumerate(self.schema.fields):
+            if field.name in columns:
+                factors = _factors(columns[field.name], field.name, field.kind == "numeric")
+            else:
+                factors = Factors(np.zeros(rows, dtype=np.int32), [MISSING])
+            ids[:, place] = self._rows_of(place, factors)[factors.codes] if rows else 0
+            codes[:, place] = factors.codes
+            texts.append(factors.texts)
+            outside = int((ids[:, place] == self.statistics.offsets[-1] + place).sum())
+            if outside and field.name in columns:
+                unseen[field.name] = outside
+        return EncodedRows(ids, codes, texts, unseen, tuple(name for name in names if name not in columns))
+
+    def save(self, folder: Path) -> None:
+        """Write `vocabulary.arrow` and `vocabulary.json` into a folder."""
+        statistics = self.statistics
+        fields = np.repeat(np.arange(statistics.num_fields), np.diff(statistics.offsets)).astype(np.uint16)
+        write_texts(folder / "vocabulary.arrow", self.texts, fields, count=statistics.counts)
+        content = {
+            "schema": self.schema.model_dump(mode="json"),
+            "offsets": statistics.offsets.tolist(),
+            "numeric": buckets_to_json(self.buckets),
+        }
+        write_file(folder / "vocabulary.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Vocabulary:
+        """Read what `save` wrote."""
+        with clear_disk_errors(folder):
+            content = json.loads((folder / "vocabulary.json").read_bytes())
+        table = read_texts(folder / "vocabulary.arrow")
+        schema = TableSchema.model_validate(content["schema"])
+        statistics = field_statistics(schema, np.array(content["offsets"], dtype=np.int64), table.numbers("count"))
+        return cls(schema, table.texts, statistics, buckets_from_json(content["numeric"]))
+
+    def _rows_of(self, place: int, factors: Factors) -> np.ndarray:
+        """int32: embedding row of each distinct text of a field."""
+        field = self.schema.fields[place]
+        if field.kind == "numeric":
+            return self.buckets[field.name].rows_of(factors.numbers())
+        outside = int(self.statistics.offsets[-1]) + place
+        known = self._lookup(place)
+        return np.array([known.get(text, outside) for text in factors.texts], dtype=np.int32)
+
+    def _lookup(self, place: int) -> dict[str, int]:
+        if place not in self._lookups:
+            start, stop = map(int, self.statistics.offsets[place : place + 2])
+            texts = self.texts.slice(start, stop - start).to_pylist()
+            self._lookups[place] = dict(zip(texts, range(start, stop), strict=True))
+        return self._lookups[place]
+
+    @cached_property
+    def _lookups(self) -> dict[int, dict[str, int]]:
+        return {}
+
+
+def field_statistics(schema: TableSchema, offsets: np.ndarray, counts: np.ndarray) -> FieldStatistics:
+    """What methods may know of these values."""
+    return FieldStatistics(schema.names, tuple(field.side for field in schema.fields), offsets, counts)
+
+
+def buckets_to_json(buckets: Mapping[str, Buckets]) -> dict[str, Any]:
+    """Edges and embedding rows of numeric fields, exactly."""
+    return {name: {"edges": b.edges.tolist(), "rows": b.rows.tolist()} for name, b in buckets.items()}
+
+
+def buckets_from_json(content: Mapping[str, Any]) -> dict[str, Buckets]:
+    """What `buckets_to_json` wrote."""
+    return {
+        name: Buckets(np.array(b["edges"], dtype=np.float64), np.array(b["rows"], dtype=np.int32))
+        for name, b in content.items()
+    }
+
+
+def _factors(column: Any, name: str, numeric: bool) -> Factors:
+    try:
+        return factorise(column, numeric=numeric)
+    except CellError as error:
+        raise ClickPromptError(f"row {error.row + 1:,}: {name} {error}") from None
+
+
+def _length(columns: Mapping[str, Sequence[Any]], names: Iterable[str]) -> int:
+    lengths = {name: len(column) for name, column in columns.items()}
+    if not lengths:
+        raise ClickPromptError(f"the rows have none of the fields; expected columns such as {', '.join(names)}")
+    first, rows = next(iter(lengths.items()))
+    for name, length in lengths.items():
+        if length != rows:
+            raise ClickPromptError(f"column {name!r} has {length:,} rows, but {first!r} has {rows:,}")
+    return rows

@@ -1,0 +1,1 @@
+"""Tiny tables, tiny language models, and contract tests that other packages can subclass."""

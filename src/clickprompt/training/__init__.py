@@ -1,0 +1,35 @@
+"""One loop for every method: optimizers, schedules, early stopping, scoring, devices."""
+
+from clickprompt.training.config import (
+    EarlyStoppingConfig,
+    FinetuneConfig,
+    FinetuneWithLanguageModelConfig,
+    Precision,
+    PretrainConfig,
+    TrainingConfig,
+)
+from clickprompt.training.device import DeviceName, autocast, bfloat16_pays, choose_device
+from clickprompt.training.early_stopping import BestWeights
+from clickprompt.training.loop import TrainingResult, Validation, planned_steps, train
+from clickprompt.training.optimizer import build_optimizer
+from clickprompt.training.scoring import score
+
+__all__ = [
+    "BestWeights",
+    "DeviceName",
+    "EarlyStoppingConfig",
+    "FinetuneConfig",
+    "FinetuneWithLanguageModelConfig",
+    "Precision",
+    "PretrainConfig",
+    "TrainingConfig",
+    "TrainingResult",
+    "Validation",
+    "autocast",
+    "bfloat16_pays",
+    "build_optimizer",
+    "choose_device",
+    "planned_steps",
+    "score",
+    "train",
+]

@@ -1,0 +1,89 @@
+"""Settings of pretraining and finetuning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field as Setting
+from pydantic import NonNegativeInt, PositiveInt
+
+from clickprompt.settings import Settings
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class TrainingConfig(Settings):
+    """What pretraining and finetuning share."""
+
+    epochs: PositiveInt = 1
+    """Passes over the rows."""
+    max_steps: PositiveInt | None = None
+    """Stop after so many optimizer steps, if that comes first; the schedule is laid over the steps to be taken."""
+    batch_size: PositiveInt = 256
+    """Rows of one optimizer step."""
+    micro_batch_size: PositiveInt | None = None
+    """Rows that pass through the LM at once; gradients add up to the whole batch. Unset: what suits the device."""
+    ctr_learning_rate: float = Setting(default=1e-3, ge=0)
+    """Of the ID model, the prompts' projections and all new heads."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How learning rates fall after warm-up: not at all, or to zero."""
+    warmup_ratio: float = Setting(default=0.0, ge=0, lt=1)
+    """Share of the steps over which learning rates rise from zero."""
+    weight_decay: float = Setting(default=0.0, ge=0)
+    """AdamW's decay of weight matrices and embedding tables; biases and normalisations are spared."""
+    gradient_clip: float | None = Setting(default=None, gt=0)
+    """Largest norm of all gradients together."""
+    oov_dropout: float = Setting(default=0.01, ge=0, lt=1)
+    """Share of training values whose embedding row gives way to their field's OOV row, which so learns. Text stays."""
+    precision: Precision = "auto"
+    """`auto`: bfloat16 for the language model where the processor computes it natively, else float32."""
+
+
+class PretrainConfig(TrainingConfig):
+    """Pretraining without labels (PA-MLM)."""
+
+    rows: Literal["train", "train+validation"] = "train"
+    """Which rows are read. The authors add validation rows; test rows never are."""
+    mask_rate: float = Setting(default=0.15, gt=0, lt=1)
+    """Share of word pieces chosen; of those 80 % are masked, 10 % replaced, 10 % kept."""
+    language_learning_rate: float = Setting(default=5e-5, ge=0)
+    """Of the pretrained language model; 0 freezes it."""
+    epochs: PositiveInt = 20
+    """Passes over the rows."""
+    batch_size: PositiveInt = 1024
+    """Rows of one optimizer step."""
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """How learning rates fall after warm-up."""
+    warmup_ratio: float = Setting(default=0.05, ge=0, lt=1)
+    """Share of the steps over which learning rates rise from zero."""
+
+
+class EarlyStoppingConfig(Settings):
+    """When to stop for lack of progress on validation AUC. The best weights are kept in any case."""
+
+    patience: NonNegativeInt = 2
+    """Evaluations without a new best that are borne before stopping."""
+
+
+class FinetuneConfig(TrainingConfig):
+    """Training on clicks: the ID model alone."""
+
+    epochs: PositiveInt = 4
+    """Passes over the training rows."""
+    evaluations_per_epoch: PositiveInt = 2
+    """Validation AUC is measured so many times an epoch, at even distances, the last at its end."""
+    early_stopping: EarlyStoppingConfig | None = EarlyStoppingConfig()
+    """Null: train all epochs. The best weights are kept either way."""
+
+
+class FinetuneWithLanguageModelConfig(FinetuneConfig):
+    """Training on clicks: ID model and language model together."""
+
+    language_learning_rate: float = Setting(default=5e-5, ge=0)
+    """Of the pretrained language model; 0 freezes it."""
+    epochs: PositiveInt = 2
+    """Passes over the training rows."""
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """How learning rates fall after warm-up."""
+    warmup_ratio: float = Setting(default=0.05, ge=0, lt=1)
+    """Share of the steps over which learning rates rise from zero."""

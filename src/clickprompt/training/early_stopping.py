@@ -1,0 +1,43 @@
+"""The best weights seen, and when to give up looking for better ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from clickprompt.training.config import EarlyStoppingConfig
+
+
+class BestWeights:
+    """Keeps a copy of the trained weights with the highest validation AUC; ties keep the earlier one."""
+
+    def __init__(self, config: EarlyStoppingConfig | None) -> None:
+        self.patience = None if config is None else config.patience
+        self.auc = float("-inf")
+        self.step = 0
+        self.evaluations_since = 0
+        self._weights: dict[str, torch.Tensor] = {}
+
+    def offer(self, method: nn.Module, auc: float, step: int) -> None:
+        """Look at an evaluation; copy the weights if it is the best so far."""
+        if auc > self.auc:
+            self.auc, self.step, self.evaluations_since = auc, step, 0
+            self._weights = {
+                name: parameter.detach().clone()
+                for name, parameter in method.named_parameters()
+                if parameter.requires_grad
+            }
+        else:
+            self.evaluations_since += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience has run out."""
+        return self.patience is not None and self.evaluations_since > self.patience
+
+    @torch.no_grad()
+    def restore(self, method: nn.Module) -> None:
+        """Put the best weights back."""
+        parameters = dict(method.named_parameters())
+        for name, weights in self._weights.items():
+            parameters[name].copy_(weights)

@@ -1,0 +1,162 @@
+"""The one training loop: it is handed steps, a loss and a way to validate, and knows nothing of what they are."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from clickprompt.contracts import ClickBatch
+from clickprompt.settings import ClickPromptError
+from clickprompt.training.config import TrainingConfig
+from clickprompt.training.device import autocast
+from clickprompt.training.early_stopping import BestWeights
+from clickprompt.training.schedule import learning_rate_factor
+
+Loss = Callable[[ClickBatch], Tensor]
+"""Loss of a micro-batch on the device, summed over what is learned from."""
+
+
+class Steps(Protocol):
+    """Where a loop's rows come from."""
+
+    steps_per_epoch: int
+
+    def epoch(self, epoch: int) -> Iterator[list[ClickBatch]]:
+        """The micro-batches of each optimizer step of an epoch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a loop knows how well it does."""
+
+    measure: Callable[[], dict[str, float]]
+    """Measures on validation rows, `auc` among them."""
+    per_epoch: int
+    """Measurements an epoch, at even distances, the last at its end."""
+    best: BestWeights
+
+
+@dataclass
+class TrainingResult:
+    """What a loop did."""
+
+    steps: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    best_auc: float | None = None
+    best_step: int | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Records of step, epoch, train_loss, learning_rate, samples_per_second, and measures where taken."""
+
+
+def planned_steps(config: TrainingConfig, steps_per_epoch: int) -> int:
+    """Optimizer steps a run will take if nothing stops it early."""
+    total = config.epochs * steps_per_epoch
+    return total if config.max_steps is None else min(total, config.max_steps)
+
+
+def train(
+    method: nn.Module,
+    steps: Steps,
+    loss: Loss,
+    amount: Callable[[ClickBatch], float],
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    device: torch.device,
+    *,
+    validation: Validation | None = None,
+    report: Callable[[int, str], None] | None = None,
+    log_every: int = 50,
+) -> TrainingResult:
+    """Train; afterwards the method holds its best weights if it was validated, else its last.
+
+    A step's loss is Σ loss(micro-batch) / Σ amount(micro-batch), so how a batch is cut never changes the gradient.
+    Raises ClickPromptError at the first loss that is not finite.
+    """
+    total = planned_steps(config, steps.steps_per_epoch)
+    epoch_steps = min(steps.steps_per_epoch, total)
+    result = TrainingResult()
+    reads_words = False
+    window_loss, window_steps = torch.zeros((), device=device), 0
+    started = time.perf_counter()
+    measuring = 0.0
+    method.train()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for epoch in range(config.epochs):
+        for micro_batches in steps.epoch(epoch):
+            factor = learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule)
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+            whole = sum(amount(batch) for batch in micro_batches)
+            for batch in micro_batches:
+                reads_words = batch.tokens is not None
+                with autocast(device, config.precision, reads_words=reads_words):
+                    part = loss(batch.to(device)) / max(whole, 1e-12)
+                part.backward()
+                window_loss += part.detach()
+            if config.gradient_clip is not None:
+                nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            result.steps += 1
+            result.samples += sum(len(batch) for batch in micro_batches)
+            window_steps += 1
+            last = result.steps == total
+            at_validation = validation is not None and (last or _due(result.steps, validation.per_epoch, epoch_steps))
+            if result.steps % log_every == 0 or last or at_validation:
+                mean_loss = float(window_loss) / window_steps
+                if not math.isfinite(mean_loss):
+                    raise ClickPromptError(
+                        f"step {result.steps}: the training loss is {mean_loss}; lower the learning rates "
+                        "or set gradient_clip"
+                    )
+                window_loss, window_steps = torch.zeros((), device=device), 0
+                learning = time.perf_counter() - started - measuring
+                record = {
+                    "step": result.steps,
+                    "epoch": round(result.steps / steps.steps_per_epoch, 4),
+                    "train_loss": mean_loss,
+                    "learning_rate": optimizer.param_groups[0]["lr"],
+                    "samples_per_second": result.samples / learning,
+                    "seconds": time.perf_counter() - started,
+                }
+                if at_validation and validation is not None:
+                    before = time.perf_counter()
+                    measures = validation.measure()
+                    measuring += time.perf_counter() - before
+                    validation.best.offer(method, measures["auc"], result.steps)
+                    record |= {f"validation_{name}": value for name, value in measures.items()}
+                result.history.append(record)
+            if report is not None:
+                report(result.samples, _note(result.history))
+            if last or (validation is not None and validation.best.exhausted):
+                break
+        if result.steps == total or (validation is not None and validation.best.exhausted):
+            break
+    result.seconds = time.perf_counter() - started
+    if validation is not None:
+        validation.best.restore(method)
+        result.best_auc, result.best_step = validation.best.auc, validation.best.step
+    method.eval()
+    return result
+
+
+def _due(step: int, times: int, epoch_steps: int) -> bool:
+    """Whether `step` is the first at or past one of the epoch's `times` even marks."""
+    return step * times // epoch_steps > (step - 1) * times // epoch_steps
+
+
+def _note(history: list[dict[str, Any]]) -> str:
+    if not history:
+        return ""
+    latest = history[-1]
+    aucs = [record["validation_auc"] for record in history if "validation_auc" in record]
+    auc = f", validation AUC {aucs[-1]:.4f}" if aucs else ""
+    return f"loss {latest['train_loss']:.4f}{auc}"

@@ -1,0 +1,40 @@
+"""Scores of a whole split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from torch import nn
+
+from clickprompt.contracts import ClickBatch
+from clickprompt.training.config import Precision
+from clickprompt.training.device import autocast
+
+
+@torch.inference_mode()
+def score(
+    method: nn.Module,
+    batches: Iterable[ClickBatch],
+    rows: int,
+    device: torch.device,
+    precision: Precision = "auto",
+    report: Callable[[int, str], None] | None = None,
+) -> np.ndarray:
+    """Logit of each row, float32 (rows,), in row order whatever the order of the batches."""
+    was_training = method.training
+    method.eval()
+    logits = np.empty(rows, dtype=np.float32)
+    done = 0
+    try:
+        for batch in batches:
+            with autocast(device, precision, reads_words=batch.tokens is not None):
+                output = method(batch.to(device)).logits
+            logits[batch.rows.numpy()] = output.float().cpu().numpy()
+            done += len(batch)
+            if report is not None:
+                report(done, "")
+    finally:
+        method.train(was_training)
+    return logits

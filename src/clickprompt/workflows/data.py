@@ -1,0 +1,64 @@
+"""Prepared data, with its tokens where a method reads words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clickprompt.batches import Sentences, SplitReader, permute_within_fields
+from clickprompt.contracts import Progress, SplitName
+from clickprompt.language import LanguageModelConfig, LanguageTokenizer
+from clickprompt.table import PreparedTable, prepare_table
+from clickprompt.text import TokenStore, build_token_store, token_store_key
+from clickprompt.workflows.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Data:
+    """A prepared folder, opened."""
+
+    table: PreparedTable
+    tokenizer: LanguageTokenizer | None = None
+    sentences: Sentences | None = None
+
+    def reader(self, splits: Sequence[SplitName], *, words: bool) -> SplitReader:
+        """Batches of one or more splits, with sentences where asked."""
+        return SplitReader(
+            [self.table.split(name) for name in splits],
+            self.table.embedding_rows,
+            self.table.statistics,
+            self.sentences if words else None,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the rows, their split, their vocabulary or their tokens do."""
+        tokens = self.tokenizer.fingerprint if self.tokenizer is not None else ""
+        return f"{self.table.fingerprint}:{tokens}"
+
+
+def prepare(recipe: Recipe, folder: Path, progress: Progress) -> Data:
+    """Make the prepared folder, or reuse it where nothing that made it has changed; tokenize what is not yet."""
+    table = prepare_table(recipe.data, folder, progress)
+    if recipe.language_model is None or not recipe.reads_words:
+        return Data(table)
+    tokenizer = LanguageTokenizer.from_folder_or_name(recipe.language_model.name, recipe.language_model.revision)
+    return Data(table, tokenizer, _sentences(table, tokenizer, recipe.language_model, progress))
+
+
+def _sentences(
+    table: PreparedTable, tokenizer: LanguageTokenizer, config: LanguageModelConfig, progress: Progress
+) -> Sentences:
+    key = token_store_key(tokenizer, config.max_value_tokens)
+    folder = table.folder.parent / f"{table.folder.name}.tokens" / f"{table.fingerprint}-{key}"
+    texts, fields = table.value_texts
+    if not folder.exists():
+        report = progress.start("tokenize", len(texts), "distinct values")
+        build_token_store(folder, texts.to_pylist(), fields, table.schema, tokenizer, config.max_value_tokens, report)
+    permutation: np.ndarray | None = None
+    if config.permute_values is not None:
+        permutation = permute_within_fields(fields, config.permute_values)
+    return Sentences(TokenStore.open(folder), tokenizer, config.max_length, permutation)

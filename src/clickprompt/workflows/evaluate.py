@@ -1,0 +1,139 @@
+"""Evaluation: test rows, read once for each trained model, and the measures made of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from clickprompt.bundle import load_bundle
+from clickprompt.contracts import Progress
+from clickprompt.evaluation import bootstrap_over_groups, cold_and_warm, delong_test, evaluate_scores
+from clickprompt.settings import ClickPromptError
+from clickprompt.storage import sha256_of
+from clickprompt.training import choose_device, score
+from clickprompt.workflows.data import Data
+from clickprompt.workflows.finetune import ROWS_SCORED_AT_ONCE, finetuning_config, finetuning_inputs
+from clickprompt.workflows.pretrain import rows_at_once
+from clickprompt.workflows.recipe import ModelName, Recipe
+from clickprompt.workflows.runs import RunFolder, inputs_of
+
+BASE: ModelName = "id-only"
+"""What the others are compared with."""
+
+
+def evaluate(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> list[dict[str, Any]]:
+    """One record for each trained model: measures on test rows, slices, sizes, seconds.
+
+    Raises ClickPromptError where a model of the recipe has not been trained with these inputs.
+    """
+    return [_record(recipe, model, run, data, progress) for model in recipe.trained_models]
+
+
+def compare(
+    recipe: Recipe, run: RunFolder, data: Data, records: list[dict[str, Any]], samples: int = 1000
+) -> list[dict[str, Any]]:
+    """Each model against the plain ID model on the same test rows: AUC improvement, DeLong, bootstrap over users."""
+    test = {record["model"]: record for record in records}
+    if BASE not in test:
+        return []
+    labels = np.asarray(data.table.split("test").labels)
+    groups = _groups(data)
+    base = test_logits(run, BASE)
+    compared = []
+    for model, record in test.items():
+        if model == BASE:
+            continue
+        logits = test_logits(run, model)
+        delong = delong_test(labels, logits, base)
+        comparison = {
+            "model": model,
+            "base": BASE,
+            "auc_difference": delong.difference,
+            "relative_improvement": delong.difference / test[BASE]["auc"],
+            "delong_p": delong.p_value,
+            "delong_interval": [delong.low, delong.high],
+            "log_loss_difference": record["log_loss"] - test[BASE]["log_loss"],
+        }
+        if groups is not None and len(np.unique(groups)) > 1:
+            bootstrap = bootstrap_over_groups(labels, logits, base, groups, samples=samples)
+            comparison["bootstrap_interval"] = [bootstrap.low, bootstrap.high]
+            comparison["bootstrap_p"] = bootstrap.p_value
+            comparison["bootstrap_groups"] = bootstrap.groups
+        compared.append(comparison)
+    return compared
+
+
+def test_logits(run: RunFolder, model: str) -> np.ndarray:
+    """Logits of the test rows as `evaluate` left them, float32 (rows,)."""
+    return np.load(run.step(f"evaluate-{model}") / "logits.npy")
+
+
+def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress) -> dict[str, Any]:
+    trained = run.done(model, finetuning_inputs(recipe, model, data))
+    if trained is None or not run.bundle(model).exists():
+        raise ClickPromptError(
+            f"{run.path}: {model} has not been trained with these settings; run `clickprompt finetune`"
+        )
+    weights = run.bundle(model) / "weights.safetensors"
+    inputs = inputs_of(weights=sha256_of(weights), data=data.fingerprint, language=_reading(recipe, model))
+    known = run.done(f"evaluate-{model}", inputs)
+    if known is None:
+        known = _measure(recipe, model, run, data, progress, inputs)
+    return {
+        "model": model,
+        "split": "test",
+        **known,
+        "seed": recipe.seed,
+        **{name: trained[name] for name in ("validation_auc", "train_seconds", "pretrain_seconds", "parameters")},
+        "bundle_bytes": sum(file.stat().st_size for file in run.bundle(model).rglob("*") if file.is_file()),
+    }
+
+
+def _measure(
+    recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress, inputs: str
+) -> dict[str, Any]:
+    method = load_bundle(run.bundle(model)).method
+    words = model == "clickprompt-with-lm"
+    device = choose_device(recipe.device)
+    reader = data.reader(["test"], words=words)
+    report = progress.start(f"score test rows with {model}", len(reader), "rows")
+    started = time.perf_counter()
+    batches = reader.in_order(rows_at_once(device) if words else ROWS_SCORED_AT_ONCE)
+    precision = finetuning_config(recipe, model).precision
+    logits = score(method.to(device), batches, len(reader), device, precision, report)
+    seconds = time.perf_counter() - started
+    measures = evaluate_scores(
+        reader.labels, logits, groups=_groups(data), weights=reader.weights, slices=_slices(data)
+    )
+    result = {**measures.to_record(), "rows_per_second": len(reader) / seconds}
+    with run.write_step(f"evaluate-{model}", inputs, result) as folder:
+        np.save(folder / "logits.npy", logits)
+    return result
+
+
+def _reading(recipe: Recipe, model: ModelName) -> dict[str, Any] | None:
+    """What else decides the logits of a model that reads words."""
+    if model != "clickprompt-with-lm" or recipe.language_model is None:
+        return None
+    return recipe.language_model.model_dump(mode="json")
+
+
+def _groups(data: Data) -> np.ndarray | None:
+    """The value index of each test row's user; None where the table names no group field."""
+    schema = data.table.schema
+    if schema.group_field is None:
+        return None
+    return np.asarray(data.table.split("test").value_ids[:, schema.names.index(schema.group_field)])
+
+
+def _slices(data: Data) -> dict[str, np.ndarray]:
+    """Test rows whose user or item no training row holds, and the others: time splits make many of them."""
+    schema = data.table.schema
+    items = [field.name for field in schema.fields if field.side == "item" and field.kind == "categorical"]
+    slices: dict[str, np.ndarray] = {}
+    for name in dict.fromkeys([*([schema.group_field] if schema.group_field else []), *items[:1]]):
+        values = data.table.split("test").value_ids[:, schema.names.index(name)]
+        slices |= cold_and_warm(name, data.table.train_counts[values])
+    return slices

@@ -1,0 +1,149 @@
+"""Finetuning: each of a recipe's models, trained on clicks and kept as a bundle."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from clickprompt.batches import TrainingSteps
+from clickprompt.bundle import save_bundle
+from clickprompt.contracts import Progress
+from clickprompt.evaluation import auc, log_loss
+from clickprompt.methods import ClickPrompt, IDOnlyConfig, Method
+from clickprompt.training import (
+    BestWeights,
+    FinetuneConfig,
+    FinetuneWithLanguageModelConfig,
+    TrainingResult,
+    Validation,
+    build_optimizer,
+    choose_device,
+    planned_steps,
+    score,
+    train,
+)
+from clickprompt.workflows.build import new_clickprompt, new_id_only
+from clickprompt.workflows.data import Data
+from clickprompt.workflows.pretrain import STEP as PRETRAINED
+from clickprompt.workflows.pretrain import load_pretrained, pretraining_inputs, rows_at_once
+from clickprompt.workflows.progress import duration
+from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
+from clickprompt.workflows.runs import RunFolder, inputs_of
+from clickprompt.workflows.seeds import seed_for, seed_torch
+
+ROWS_SCORED_AT_ONCE = 8_192
+
+
+def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
+    """Fingerprint of everything that decides a model's weights."""
+    config = finetuning_config(recipe, model)
+    return inputs_of(
+        model=model,
+        start=None if model == "id-only" else pretraining_inputs(recipe, data),
+        data=data.table.fingerprint,
+        ctr_model=recipe.ctr_model.model_dump(mode="json"),
+        pooling=recipe.language_model and recipe.language_model.pooling if model == "clickprompt-with-lm" else None,
+        finetune=config.model_dump(mode="json"),
+        seed=recipe.seed,
+    )
+
+
+def finetuning_config(recipe: Recipe, model: ModelName) -> FinetuneConfig:
+    """The settings that train this model."""
+    return recipe.finetune_with_language_model if model == "clickprompt-with-lm" else recipe.finetune
+
+
+def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress) -> None:
+    """Train one model, from the pretrained state where it has one, and save its bundle; skipped if already done.
+
+    Validation rows choose the weights. Test rows are not touched here.
+    """
+    inputs = finetuning_inputs(recipe, model, data)
+    if run.done(model, inputs) is not None and run.bundle(model).exists():
+        progress.say(f"finetune {model}: already done, {run.bundle(model)}")
+        return
+    words = model == "clickprompt-with-lm"
+    method: Method = new_clickprompt(recipe, data, masked_token_head=False) if words else new_id_only(recipe, data)
+    pretrain_seconds = 0.0
+    if model != "id-only":
+        state = run.done(PRETRAINED, pretraining_inputs(recipe, data))
+        if state is None:
+            from clickprompt.workflows.pretrain import pretrain
+
+            pretrain(recipe, run, data, progress)
+            state = run.done(PRETRAINED, pretraining_inputs(recipe, data))
+            assert state is not None
+        load_pretrained(method, run.step(PRETRAINED))
+        pretrain_seconds = state["seconds"]
+    result = _train(method, recipe, model, data, progress)
+    summary = {
+        "train_seconds": result.seconds,
+        "pretrain_seconds": pretrain_seconds,
+        "steps": result.steps,
+        "samples": result.samples,
+        "validation_auc": result.best_auc,
+        "best_step": result.best_step,
+        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+    }
+    save_bundle(
+        run.bundle(model),
+        method.cpu(),
+        method_config=recipe.method if words else IDOnlyConfig(),
+        ctr_config=recipe.ctr_model,
+        language_config=recipe.language_model if isinstance(method, ClickPrompt) else None,
+        tokenizer=data.tokenizer if words else None,
+        vocabulary=data.table.vocabulary(),
+        measures={"validation_auc": result.best_auc},
+        provenance={"model": model, "inputs": inputs, "seed": recipe.seed, "recipe": dump_recipe(recipe)},
+    )
+    with run.write_step(model, inputs, summary) as folder:
+        (folder / "history.json").write_text(json.dumps(result.history))
+    progress.say(
+        f"finetune {model}: {result.steps:,} steps in {duration(result.seconds)}, "
+        f"best validation AUC {result.best_auc:.4f} at step {result.best_step:,}"
+    )
+
+
+def _train(method: Method, recipe: Recipe, model: ModelName, data: Data, progress: Progress) -> TrainingResult:
+    words = isinstance(method, ClickPrompt)
+    config = finetuning_config(recipe, model)
+    device = choose_device(recipe.device)
+    micro_batch_size = config.micro_batch_size or rows_at_once(device)
+    steps = TrainingSteps(
+        data.reader(["train"], words=words),
+        batch_size=config.batch_size,
+        micro_batch_size=micro_batch_size,
+        seed=seed_for(recipe.seed, "finetune rows"),
+        oov_dropout=config.oov_dropout,
+    )
+    validation_rows = data.reader(["validation"], words=words)
+    labels = np.asarray(validation_rows.labels)
+
+    def measure() -> dict[str, float]:
+        batches = validation_rows.in_order(micro_batch_size if words else ROWS_SCORED_AT_ONCE)
+        logits = score(method, batches, len(validation_rows), device, config.precision)
+        return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits)}
+
+    method.to(device)
+    rates = {"ctr": config.ctr_learning_rate}
+    if isinstance(config, FinetuneWithLanguageModelConfig):
+        rates["language"] = config.language_learning_rate
+    optimizer = build_optimizer(method.parts(), rates, config.weight_decay)
+    seed_torch(recipe.seed, "finetune draws")
+    total = planned_steps(config, steps.steps_per_epoch)
+    report = progress.start(
+        f"finetune {model}", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows"
+    )
+    return train(
+        method,
+        steps,
+        method.click_loss,
+        method.click_amount,
+        optimizer,
+        config,
+        device,
+        validation=Validation(measure, config.evaluations_per_epoch, BestWeights(config.early_stopping)),
+        report=report,
+        log_every=max(1, total // 200),
+    )

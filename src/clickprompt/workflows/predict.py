@@ -1,0 +1,46 @@
+"""Scoring a file of raw rows with a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clickprompt.bundle import Predictor
+from clickprompt.contracts import Progress
+from clickprompt.settings import ClickPromptError
+from clickprompt.storage import clear_disk_errors
+
+COLUMN = "probability"
+
+
+def predict(bundle: Path, rows: Path, out: Path | None, encoding: str, progress: Progress) -> str:
+    """Write the rows with a column `probability` beside them, to Parquet or CSV; return what to tell the user.
+
+    Raises ClickPromptError for a damaged bundle, unreadable rows, or an `out` that is neither .parquet nor .csv.
+    """
+    from clickprompt.table import read_rows
+
+    out = out or rows.with_suffix(".scored.parquet")
+    if out.suffix not in (".parquet", ".csv"):
+        raise ClickPromptError(f"{out}: predictions are written as .parquet or .csv; name such a file with --out")
+    predictor = Predictor.load(bundle)
+    frame = read_rows(rows, encoding=encoding)
+    if COLUMN in frame.columns:
+        raise ClickPromptError(f"{rows}: already has a column {COLUMN!r}; rename it first")
+    prediction = predictor.score(frame, progress.start("predict", len(frame), "rows"))
+    import polars as pl
+
+    scored = frame.with_columns(pl.Series(COLUMN, prediction.probability))
+    with clear_disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = out.with_name(f".{out.name}.part")
+        try:
+            scored.write_parquet(temporary) if out.suffix == ".parquet" else scored.write_csv(temporary)
+            temporary.replace(out)
+        finally:
+            temporary.unlink(missing_ok=True)
+    lines = [f"{out}: {len(frame):,} rows scored, mean probability {prediction.probability.mean():.4f}"]
+    lines += [f"column {name!r} is missing; every value counted as unknown" for name in prediction.missing_columns]
+    for name, count in prediction.unseen.items():
+        if count and name not in prediction.missing_columns:
+            lines.append(f"{name}: {count:,} rows ({count / len(frame):.1%}) hold a value not seen in training")
+    return "\n".join(lines)

@@ -1,0 +1,113 @@
+"""Pretraining: PA-MLM, or the control's masked fields, from a recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from clickprompt.batches import TrainingSteps
+from clickprompt.contracts import Progress, SplitName
+from clickprompt.methods import ClickPromptConfig, Method, Pretrainable
+from clickprompt.settings import ClickPromptError
+from clickprompt.training import TrainingResult, build_optimizer, choose_device, planned_steps, train
+from clickprompt.workflows.build import new_clickprompt, new_masked_field
+from clickprompt.workflows.data import Data
+from clickprompt.workflows.progress import duration
+from clickprompt.workflows.recipe import Recipe
+from clickprompt.workflows.runs import RunFolder, inputs_of
+from clickprompt.workflows.seeds import seed_for, seed_torch
+
+STEP = "pretrained"
+_KEPT = ("ctr.", "language.", "prompts.")
+"""Parts that finetuning starts from; heads that only pretraining needs are dropped."""
+
+
+def pretraining_inputs(recipe: Recipe, data: Data) -> str:
+    """Fingerprint of everything that decides the pretrained weights."""
+    return inputs_of(
+        data=data.fingerprint,
+        ctr_model=recipe.ctr_model.model_dump(mode="json"),
+        language_model=recipe.language_model and recipe.language_model.model_dump(mode="json", exclude={"pooling"}),
+        method=recipe.method.model_dump(mode="json"),
+        pretrain=recipe.pretrain.model_dump(mode="json"),
+        seed=recipe.seed,
+    )
+
+
+def pretrain(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> str:
+    """Pretrain unless the run already holds the very same result; its inputs' fingerprint is returned."""
+    inputs = pretraining_inputs(recipe, data)
+    if not recipe.pretrains:
+        raise ClickPromptError(f"method {recipe.method.kind} has no pretraining; choose method.kind clickprompt")
+    if run.done(STEP, inputs) is not None:
+        progress.say(f"pretrain: already done, {run.step(STEP)}")
+        return inputs
+    words = isinstance(recipe.method, ClickPromptConfig)
+    method = new_clickprompt(recipe, data, masked_token_head=True) if words else new_masked_field(recipe, data)
+    result = _train(method, recipe, data, words, progress)
+    weights = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in method.state_dict().items()
+        if name.startswith(_KEPT)
+    }
+    summary = {"seconds": result.seconds, "steps": result.steps, "samples": result.samples}
+    with run.write_step(STEP, inputs, summary) as folder:
+        save_file(weights, folder / "weights.safetensors")
+        (folder / "history.json").write_text(json.dumps(result.history))
+    rate = result.samples / result.seconds
+    progress.say(f"pretrain: {result.steps:,} steps in {duration(result.seconds)}, {rate:,.0f} rows/s")
+    return inputs
+
+
+def load_pretrained(method: Method, folder: Path) -> None:
+    """Start a method from pretrained weights; parts that it does not have are passed over.
+
+    Raises ClickPromptError naming each weight that is missing or of another shape.
+    """
+    weights = load_file(folder / "weights.safetensors")
+    own = method.state_dict()
+    wanted = {name: tensor for name, tensor in own.items() if name.startswith(_KEPT)}
+    wrong = [name for name, tensor in wanted.items() if name not in weights or weights[name].shape != tensor.shape]
+    if wrong:
+        raise ClickPromptError(f"{folder}: pretrained weights do not fit the model: {', '.join(wrong)}")
+    method.load_state_dict({name: weights[name] for name in wanted}, strict=False)
+
+
+def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Progress) -> TrainingResult:
+    assert isinstance(method, Pretrainable)
+    config = recipe.pretrain
+    device = choose_device(recipe.device)
+    splits: tuple[SplitName, ...] = ("train",) if config.rows == "train" else ("train", "validation")
+    steps = TrainingSteps(
+        data.reader(splits, words=words),
+        batch_size=config.batch_size,
+        micro_batch_size=config.micro_batch_size or rows_at_once(device),
+        seed=seed_for(recipe.seed, "pretrain rows"),
+        oov_dropout=config.oov_dropout,
+        mask_rate=config.mask_rate if words else None,
+    )
+    method.to(device)
+    rates = {"ctr": config.ctr_learning_rate, "language": config.language_learning_rate}
+    optimizer = build_optimizer(method.parts(), rates, config.weight_decay)
+    seed_torch(recipe.seed, "pretrain draws")
+    total = planned_steps(config, steps.steps_per_epoch)
+    report = progress.start("pretrain", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows")
+    return train(
+        method,
+        steps,
+        method.pretraining_loss,
+        method.pretraining_amount,
+        optimizer,
+        config,
+        device,
+        report=report,
+        log_every=max(1, total // 200),
+    )
+
+
+def rows_at_once(device: torch.device) -> int:
+    """Rows that pass through the language model together unless the recipe says otherwise."""
+    return 512 if device.type == "cuda" else 64

@@ -1,0 +1,161 @@
+"""A recipe: a whole run as one YAML file, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field as Setting
+from pydantic import NonNegativeInt, ValidationError, model_validator
+
+from clickprompt.ctr import AnyCTRModelConfig
+from clickprompt.ctr.dcn_v2 import DCNv2Config
+from clickprompt.language import LanguageModelConfig
+from clickprompt.methods import AnyMethodConfig, ClickPromptConfig, IDOnlyConfig
+from clickprompt.settings import ClickPromptError, Settings, explain
+from clickprompt.storage import clear_disk_errors
+from clickprompt.table import DataConfig
+from clickprompt.training import DeviceName, FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig
+
+ModelName = Literal["id-only", "clickprompt-without-lm", "clickprompt-with-lm", "masked-field"]
+"""What a run can train: the plain ID model; ClickPrompt, served both ways; the control without words."""
+
+_MODELS_OF: dict[str, tuple[ModelName, ...]] = {
+    "clickprompt": ("id-only", "clickprompt-without-lm", "clickprompt-with-lm"),
+    "id-only": ("id-only",),
+    "masked-field": ("id-only", "masked-field"),
+}
+
+
+class Recipe(Settings):
+    """Everything that decides what a run does."""
+
+    data: DataConfig
+    """Where rows come from, how they are split and numbered."""
+    ctr_model: AnyCTRModelConfig = DCNv2Config()
+    """The ID model."""
+    language_model: LanguageModelConfig | None = LanguageModelConfig()
+    """The language model; null where no method needs one."""
+    method: AnyMethodConfig = ClickPromptConfig()
+    """How the two meet."""
+    pretrain: PretrainConfig = PretrainConfig()
+    """Pretraining without labels; unused by `id-only`."""
+    finetune: FinetuneConfig = FinetuneConfig()
+    """Training on clicks of every model that is the ID model alone."""
+    finetune_with_language_model: FinetuneWithLanguageModelConfig = FinetuneWithLanguageModelConfig()
+    """Training on clicks of ID model and language model together."""
+    models: tuple[ModelName, ...] | None = Setting(default=None, min_length=1)
+    """Which models to train and compare; null: all that the method knows, and the plain ID model beside them."""
+    seed: NonNegativeInt = 42
+    """Of every random draw in training: weights, shuffles, masks, dropout."""
+    device: DeviceName = "auto"
+    """Where to compute."""
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        known = _MODELS_OF[self.method.kind]
+        for model in self.models or ():
+            if model not in known:
+                raise ValueError(f"models: {model} needs another method than {self.method.kind}, which trains {known}")
+        if self.reads_words and self.language_model is None:
+            raise ValueError("method clickprompt needs a language_model")
+        return self
+
+    @property
+    def trained_models(self) -> tuple[ModelName, ...]:
+        """The models a run trains, the plain ID model first."""
+        return tuple(
+            name for name in _MODELS_OF[self.method.kind] if name in (self.models or _MODELS_OF[self.method.kind])
+        )
+
+    @property
+    def pretrains(self) -> bool:
+        """Whether any trained model starts from a pretrained state."""
+        return any(name != "id-only" for name in self.trained_models)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether sentences are needed at all."""
+        return any(name.startswith("clickprompt") for name in self.trained_models)
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply `key=value` overrides, such as `pretrain.epochs=3`. Paths in it are as seen from here.
+
+    Raises ClickPromptError that names the file, the setting, and the nearest known name.
+    """
+    data = _read_yaml(path)
+    for override in overrides:
+        _apply(data, override)
+    return parse_recipe(data, str(path))
+
+
+def parse_recipe(data: dict[str, Any], where: str = "recipe") -> Recipe:
+    """A recipe from plain data; `where` names it in errors."""
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise explain(error, where, data) from None
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML, every default written out."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def id_only(recipe: Recipe) -> Recipe:
+    """The same run without language model or pretraining."""
+    return recipe.model_copy(update={"method": IDOnlyConfig(), "models": None, "language_model": None})
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key given twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} is given twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise ClickPromptError(f"{path}: no such recipe")
+    with clear_disk_errors(path):
+        content = path.read_bytes()
+    try:
+        data = yaml.load(content.decode("utf-8"), Loader=_StrictLoader)
+    except UnicodeDecodeError as error:
+        raise ClickPromptError(f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ClickPromptError(f"{path}, line {line}: not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ClickPromptError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ClickPromptError(f"{path}: a recipe is a list of settings such as `seed: 42`; this file holds none")
+    return data
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name.strip():
+        raise ClickPromptError(f"--set {override}: expected key=value, such as --set pretrain.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    *parents, last = name.strip().split(".")
+    section = data
+    for part in parents:
+        if section.get(part) is None:
+            section[part] = {}
+        section = section[part]
+        if not isinstance(section, dict):
+            raise ClickPromptError(f"--set {override}: {part} is not a section of settings")
+    section[last] = value

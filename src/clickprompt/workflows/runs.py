@@ -1,0 +1,62 @@
+"""A run's folder: where each step keeps its result, and how it knows that the result still holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from clickprompt.settings import ClickPromptError
+from clickprompt.storage import fingerprint, new_folder, read_manifest, write_manifest
+
+_STEP = "step.json"
+_STEP_FORMAT = 1
+
+
+class RunFolder:
+    """`prepared/`, `steps/<name>/`, `bundles/<model>/` and the reports of one run."""
+
+    def __init__(self, path: Path, prepared: Path | None = None) -> None:
+        self.path = path
+        self.prepared = prepared or path / "prepared"
+
+    def step(self, name: str) -> Path:
+        """Folder of a step's result."""
+        return self.path / "steps" / name
+
+    def bundle(self, model: str) -> Path:
+        """Folder of a model's bundle."""
+        return self.path / "bundles" / model
+
+    def done(self, name: str, inputs: str) -> dict[str, Any] | None:
+        """What a step wrote, if it was made from these very inputs; None if it must be done (again)."""
+        folder = self.step(name)
+        if not folder.exists():
+            return None
+        manifest = read_manifest(folder, _STEP, kind="step of a run", version=_STEP_FORMAT)
+        return manifest["result"] if manifest["inputs"] == inputs else None
+
+    @contextmanager
+    def write_step(self, name: str, inputs: str, result: dict[str, Any]) -> Iterator[Path]:
+        """A folder for a step's files, kept only if the block ends well."""
+        with new_folder(self.step(name)) as folder:
+            yield folder
+            content = {"inputs": inputs, "result": result}
+            write_manifest(folder, _STEP, content, kind="step of a run", version=_STEP_FORMAT)
+
+    def step_history(self, name: str) -> list[dict[str, Any]]:
+        """History records of a finished step; none if it has not been done."""
+        path = self.step(name) / "history.json"
+        if not path.exists():
+            return []
+        try:
+            return json.loads(path.read_text())
+        except ValueError:
+            raise ClickPromptError(f"{path}: damaged; delete {path.parent} and run again") from None
+
+
+def inputs_of(**parts: Any) -> str:
+    """Fingerprint of everything that decides a step's result."""
+    return fingerprint(parts)

@@ -1,0 +1,115 @@
+"""Descriptions for people: of bundles, recipes, prepared folders, results and choices."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clickprompt.settings import ClickPromptError, did_you_mean
+from clickprompt.workflows.recipe import dump_recipe, load_recipe
+
+
+def show(what: Path, overrides: Sequence[str] = ()) -> str:
+    """A bundle's, a prepared folder's or a recipe's description as text."""
+    if what.is_file():
+        return dump_recipe(load_recipe(what, overrides))
+    if overrides:
+        raise ClickPromptError(f"--set changes recipes; {what} is a folder")
+    if (what / "bundle.json").exists():
+        return _bundle(what)
+    if (what / "manifest.json").exists():
+        return _prepared(what)
+    if (what / "recipe.yaml").exists() and (what / "prepared").exists():
+        raise ClickPromptError(f"{what}: the folder of a run; show its prepared/, one of bundles/, or recipe.yaml")
+    raise ClickPromptError(f"{what}: neither a bundle, a recipe nor a prepared folder")
+
+
+def listing(what: str) -> str:
+    """The names a recipe can choose from, with a line on each."""
+    if what == "ctr-models":
+        from clickprompt.ctr import CTR_MODELS as classes
+    elif what == "methods":
+        from clickprompt.methods import METHODS as classes  # type: ignore[assignment]
+    elif what == "sources":
+        from clickprompt.table import SOURCES as classes  # type: ignore[assignment]
+    elif what == "language-models":
+        from clickprompt.language import LANGUAGE_MODELS
+
+        return _columns([(name, text) for name, text in LANGUAGE_MODELS.items()])
+    else:
+        known = ("ctr-models", "methods", "sources", "language-models")
+        raise ClickPromptError(f"list {what}: nothing of that name{did_you_mean(what, known)}")
+    return _columns([(name, (inspect.getdoc(config) or "").splitlines()[0]) for name, config in classes.items()])
+
+
+def results_table(records: list[dict[str, Any]]) -> None:
+    """Print the test measures side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    test = [record for record in records if record["split"] == "test"]
+    base = next((record["auc"] for record in test if record["model"] == "id-only"), None)
+    table = Table("model", title="test rows", title_justify="left")
+    for name in ("AUC", "vs id-only", "log loss", "rows", "train s"):
+        table.add_column(name, justify="right")
+    for record in test:
+        against = "" if base is None or record["model"] == "id-only" else f"{record['auc'] / base - 1:+.2%}"
+        seconds = record["train_seconds"] + record["pretrain_seconds"]
+        table.add_row(
+            record["model"],
+            f"{record['auc']:.4f}",
+            against,
+            f"{record['log_loss']:.4f}",
+            f"{record['rows']:,}",
+            f"{seconds:,.0f}",
+        )
+    Console(highlight=False).print(table)
+
+
+def _bundle(folder: Path) -> str:
+    from clickprompt.bundle import read_bundle_manifest
+    from clickprompt.table import Vocabulary
+
+    manifest = read_bundle_manifest(folder)
+    vocabulary = Vocabulary.load(folder)
+    provenance = manifest["provenance"]
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    language = manifest["language_model"]
+    lines = [
+        ("bundle", f"{folder}, {size / 1e6:.1f} MB, SHA-256 of every file checked"),
+        ("model", str(provenance.get("model", manifest["method"]["kind"]))),
+        ("ID model", manifest["ctr_model"]["kind"]),
+        ("language model", "none" if language is None else f"{language['name']}, {language['layers'] or 'all'} layers"),
+        ("seed", str(provenance.get("seed"))),
+        *((name.replace("_", " "), f"{value:.4f}") for name, value in manifest["measures"].items()),
+        ("written by", f"clickprompt {manifest['clickprompt_version']}, torch {provenance['torch']}"),
+    ]
+    sizes = vocabulary.statistics.offsets[1:] - vocabulary.statistics.offsets[:-1]
+    fields = [
+        (f"  {field.name}", f"{field.kind}, {field.side}, {size:,} embedding rows")
+        for field, size in zip(vocabulary.schema.fields, sizes, strict=True)
+    ]
+    return _columns(lines) + "fields\n" + _columns(fields)
+
+
+def _prepared(folder: Path) -> str:
+    from clickprompt.table import PreparedTable
+
+    table = PreparedTable.open(folder)
+    rows = [
+        (name, f"{split['rows']:,} rows, {split['positive_share']:.1%} positive")
+        for name, split in table.manifest["splits"].items()
+    ]
+    sizes = table.statistics.offsets[1:] - table.statistics.offsets[:-1]
+    fields = [
+        (f"  {field.name}", f"{field.kind}, {field.side}, {size:,} embedding rows")
+        for field, size in zip(table.schema.fields, sizes, strict=True)
+    ]
+    return _columns([("prepared", str(folder)), *rows]) + "fields\n" + _columns(fields)
+
+
+def _columns(rows: Sequence[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "".join(f"{name:<{width}}  {text}\n" for name, text in rows)

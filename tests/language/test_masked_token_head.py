@@ -1,0 +1,92 @@
+"""The head on chosen positions against transformers' full logits; one parameter for embeddings and decoder."""
+
+import copy
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoModelForMaskedLM
+
+from clickprompt.language import LanguageModelConfig, load_language_model
+from clickprompt.testing.language_models import FAMILIES, write_tiny_language_model
+
+
+class Both(nn.Module):
+    """As a method holds them."""
+
+    def __init__(self, loaded):
+        super().__init__()
+        self.encoder, self.head = loaded.encoder, loaded.masked_token_head
+
+    def embeddings(self):
+        return self.encoder.model.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.no_grad()
+def test_equals_the_full_model(family, load, checkpoints, batch):
+    theirs = AutoModelForMaskedLM.from_pretrained(checkpoints[family], attn_implementation="sdpa").double().eval()
+    loaded = load(family)
+    assert not loaded.masked_token_head.is_new
+    both = Both(loaded).double()
+    tokens = batch()
+    full = theirs(tokens.ids, attention_mask=tokens.mask.long()).logits
+    chosen = torch.tensor([3, 1, 24, 60])  # of the flattened tokens, all real
+    logits = both.head(both.encoder(tokens).last.flatten(0, 1)[chosen])
+    tolerance = 2e-5 if family == "modernbert" else 1e-11
+    torch.testing.assert_close(logits, full.flatten(0, 1)[chosen], rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_decoder_is_the_word_embeddings(family, load, checkpoints, tmp_path):
+    both = Both(load(family, layers=1))
+    shape = both.embeddings().shape
+    assert not any(parameter.shape == shape for parameter in both.head.parameters())
+    names = [name for name, _ in both.named_parameters(remove_duplicate=False)]
+    assert len(names) == len({id(parameter) for parameter in both.parameters()})
+
+    both.double()
+    width = both.encoder.hidden_size
+    states = torch.randn(5, width, dtype=torch.float64)
+    before = both.head(states)
+    for change in (both, copy.deepcopy(both)):
+        with torch.no_grad():
+            change.embeddings().mul_(2)
+            bias = change.head(torch.zeros(1, width, dtype=torch.float64))  # transform of zeros, then the decoder
+            change.embeddings().mul_(0.5)
+            assert (change.head(torch.zeros(1, width, dtype=torch.float64)) - bias).abs().max() > 1e-6
+            torch.testing.assert_close(change.head(states), before)
+
+    save_file(both.state_dict(), tmp_path / "weights.safetensors")  # refuses tensors that share memory
+    with torch.no_grad():
+        for parameter in both.parameters():
+            parameter.normal_()
+    assert both.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    torch.testing.assert_close(both.head(states), before, rtol=0, atol=0)
+
+    both.head(states).square().sum().backward()
+    assert both.embeddings().grad.abs().sum() > 0
+    assert all(parameter.grad is not None for parameter in both.head.parameters())
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
+def test_checkpoint_without_a_head_gets_a_new_one(family, tmp_path):
+    folder = write_tiny_language_model(tmp_path / family, family, masked_token_head=False)
+    config = LanguageModelConfig(name=str(folder))
+    torch.manual_seed(3)
+    both = Both(loaded := load_language_model(config))
+    assert loaded.masked_token_head.is_new
+    torch.manual_seed(3)
+    again = load_language_model(config).masked_token_head
+    for name, value in both.head.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
+    logits = both.head(torch.randn(4, both.encoder.hidden_size))
+    assert logits.shape == (4, loaded.tokenizer.vocab_size)
+    logits.sum().backward()
+    assert both.embeddings().grad is not None
+
+
+def test_nothing_chosen(load):
+    loaded = load("bert")
+    assert loaded.masked_token_head(torch.zeros(0, 32)).shape == (0, loaded.tokenizer.vocab_size)
