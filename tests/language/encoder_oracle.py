@@ -1,4 +1,4 @@
-"""BERT-like and ModernBERT encoders with prompts, in NumPy and float64, written from the formulas, one row at a time."""
+"""BERT-like and ModernBERT encoders with prompts in NumPy and float64, from the formulas, one row at a time."""
 
 import numpy as np
 from scipy.special import erf
@@ -36,7 +36,7 @@ def attend(q, k, v, heads, seen=None):
 
 
 def bert_row(w, ids, heads, epsilon, first_position=0, space=None, prompts=None):
-    """States of one sentence without padding: embeddings and each layer's output, prompts dropped, (layers + 1, Z, d)."""
+    """Embeddings and each layer's output of one sentence without padding, prompts dropped, (layers + 1, Z, d)."""
 
     def linear(x, name):
         return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]

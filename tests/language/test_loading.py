@@ -43,6 +43,7 @@ def test_rebuilt_from_json_and_weights(family, load, batch, tmp_path):
     tokens = batch()
     torch.testing.assert_close(rebuilt(tokens).last, encoder(tokens).last, rtol=0, atol=0)
     assert encoder_config_json(rebuilt) == description
+    assert not {"_name_or_path", "auto_map"} & set(description)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

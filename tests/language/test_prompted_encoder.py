@@ -8,6 +8,7 @@ from transformers import AutoModelForMaskedLM
 
 from clickprompt.contracts import Prompts, TokenBatch
 from clickprompt.language import pool
+from clickprompt.language.attention import Reading
 from clickprompt.testing.language_models import FAMILIES
 
 SPACES = ("key_value", "hidden", "first")
@@ -223,3 +224,16 @@ def test_pooling_needs_states_that_were_kept(load, batch):
     tokens = batch()
     with pytest.raises(ValueError, match="not asked to keep"):
         pool(load("bert").encoder(tokens), tokens, "mean_last_two")
+
+
+@pytest.mark.parametrize("space", [None, *SPACES])
+def test_no_query_is_left_without_a_key(space):
+    # Some kernels answer 0/0 to such a query, also where it is padding, and its gradient spreads.
+    real = torch.arange(20) < torch.tensor([20, 3])[:, None]
+    shape = {"key_value": (1, 2, 2, 2, 4), "hidden": (1, 2, 2, 4), "first": (1, 2, 2, 4)}
+    given = Prompts(space, torch.zeros(shape[space])) if space else None
+    reading = Reading(real, given)
+    seen = reading.mask(torch.zeros(2, 1, 20 + reading.carried, 4), 3)
+    assert seen.shape == (2, 1, 20 + reading.carried, 20 + (2 if space else 0))
+    assert seen.any(dim=-1).all()
+    assert not seen[1, 0, -20:-17, -17:].any()

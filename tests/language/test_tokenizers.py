@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -74,11 +74,13 @@ def test_spans_end_to_end_are_the_sentence(name, tokenizers):
         assert tokens[:length].tolist() == theirs(sentence)["input_ids"], sentence
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.text(max_size=12).map(str.strip), min_size=6, max_size=6))
 @pytest.mark.parametrize("name", ["bert", "roberta", "xlm-roberta"])
 def test_any_text_is_read_as_in_the_whole_sentence(name, tokenizers, values):
     ours, theirs = pair(tokenizers, name)
+    # transformers reads such words as the special tokens themselves; a test below says what we do.
+    assume(not any(token in value for token in theirs.all_special_tokens for value in values))
     store, texts, rows = rows_of(values, ours)
     ids, lengths = lay_out(store, rows, ours, 2048)
     for row, tokens, length in zip(rows, ids, lengths, strict=True):
@@ -89,17 +91,15 @@ def test_any_text_is_read_as_in_the_whole_sentence(name, tokenizers, values):
 @pytest.mark.parametrize("name", NAMES)
 def test_value_spans_hold_the_value(name, tokenizers):
     ours, _ = pair(tokenizers, name)
-    values = ["Toy Story", "winter 1994", "garden"]
+    values = ["river promise", "winter 1994", "garden"]
     store, texts, _ = rows_of(values, ours)
     for value, text in enumerate(texts):
         span = store.tokens[store.offsets[value] : store.offsets[value + 1]]
         first, last = store.value_spans[value]
-        if name == "xlm-roberta" and "y" in text:
-            continue  # letters unknown to its tiny vocabulary do not come back
-        assert ours.decode(span[first:last]).strip() == (
-            text if name in ("roberta", "modernbert") else text.lower()
-        ) or (name == "xlm-roberta" and ours.decode(span[first:last]).strip() == text)
-        assert ours.decode(span[last:]).strip() == "."
+        expected = text if name in ("roberta", "modernbert", "xlm-roberta") else text.lower()
+        words, rest = ours.decode(span[first:last]).strip(), ours.decode(span[last:]).strip()
+        # A piece may join the value's last letters and the stop: it belongs to the value.
+        assert (words, rest) in [(expected, "."), (f"{expected}.", "")]
 
 
 @pytest.mark.parametrize("name", NAMES)

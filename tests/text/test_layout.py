@@ -63,7 +63,7 @@ def test_longest_value_loses_first(max_length):
     np.testing.assert_array_equal(sentence_lengths(store, rows, tokenizer, max_length), lengths)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=1, max_size=6), st.integers(12, 45))
 def test_any_lengths_are_cut_as_by_hand(counts, max_length):
     tokenizer = WordTokenizer()

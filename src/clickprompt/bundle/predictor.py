@@ -42,8 +42,8 @@ class Predictor:
     def __init__(self, bundle: Bundle, device: torch.device | str = "cpu") -> None:
         if bundle.language is not None and bundle.language.permute_values is not None:
             raise ClickPromptError(
-                f"{bundle.folder}: trained with permuted words (language_model.permute_values), a control that new rows "
-                "cannot be scored with"
+                f"{bundle.folder}: trained with permuted words (language_model.permute_values), a control that cannot "
+                "score new rows"
             )
         self.bundle = bundle
         self.device = torch.device(device)
@@ -58,7 +58,8 @@ class Predictor:
         """Probability of a click, float32 (rows,).
 
         `rows`: a polars or pandas frame, a pyarrow table, a list of dicts, or a dict of columns; columns that are not
-        fields of the model are passed over. Missing columns are logged. Raises ClickPromptError for rows it cannot read.
+        fields of the model are passed over. Missing columns are logged. Raises ClickPromptError for rows that it
+        cannot read.
         """
         prediction = self.score(rows)
         if prediction.missing_columns:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from clickprompt.contracts import ClickBatch, ModelOutput, TokenBatch
 from clickprompt.ctr import CTRModel
 from clickprompt.language import MaskedTokenHead, PoolingName, PromptedEncoder, pool
-from clickprompt.methods.method import Method, Pretrainable
+from clickprompt.methods.method import Method, Pretrainable, in_full
 from clickprompt.methods.prompts import PromptConfig, PromptGenerator
 from clickprompt.settings import Settings
 
@@ -63,7 +63,7 @@ class ClickPrompt(Method, Pretrainable):
         states = self.language(_tokens(batch), prompts)
         chosen = states.last.flatten(0, 1)[batch.masked.positions]
         logits = self.masked_token_head(chosen)
-        return F.cross_entropy(logits.float(), batch.masked.targets, reduction="sum")
+        return F.cross_entropy(in_full(logits), batch.masked.targets, reduction="sum")
 
     def pretraining_amount(self, batch: ClickBatch) -> float:
         return 0.0 if batch.masked is None else float(len(batch.masked.positions))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch, FieldStatistics, ModelOutput
 from clickprompt.ctr import CTRModel
-from clickprompt.methods.method import Method, Pretrainable
+from clickprompt.methods.method import Method, Pretrainable, in_full
 from clickprompt.settings import Settings
 
 
@@ -44,9 +44,9 @@ class MaskedField(Method, Pretrainable):
         self.ctr = ctr
         self.mask_vector = nn.Parameter(torch.zeros(ctr.config.embedding_dim))
         self.recover = nn.Linear(ctr.representation_dim, ctr.num_fields * ctr.config.embedding_dim)
-        counts = torch.from_numpy(statistics.counts).long().clamp(min=1)
+        counts = torch.tensor(statistics.counts).long().clamp(min=1)
         cumulative = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
-        offsets = torch.from_numpy(statistics.offsets).long()
+        offsets = torch.tensor(statistics.offsets).long()
         field_totals = cumulative[offsets[1:]] - cumulative[offsets[:-1]]
         self.register_buffer("cumulative", cumulative, persistent=False)
         self.register_buffer("offsets", offsets, persistent=False)
@@ -74,7 +74,7 @@ class MaskedField(Method, Pretrainable):
         repeated[:, 0] = False
         scores = scores.masked_fill(repeated, float("-inf"))
         target = torch.zeros(len(rows), dtype=torch.long, device=ids.device)
-        return F.cross_entropy(scores.float(), target, reduction="sum")
+        return F.cross_entropy(in_full(scores), target, reduction="sum")
 
     def _sample(self, fields: Tensor) -> Tensor:
         """Values of each given field by training frequency: int64 (chosen, negatives)."""

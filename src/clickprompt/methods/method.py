@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,12 +35,17 @@ class Method(nn.Module, ABC):
     def click_loss(self, batch: ClickBatch) -> Tensor:
         """Binary cross entropy of the labels, weighted, summed over the batch: a scalar."""
         logits = self(batch).logits
-        return F.binary_cross_entropy_with_logits(logits.float(), batch.labels, batch.weights, reduction="sum")
+        return F.binary_cross_entropy_with_logits(in_full(logits), batch.labels, batch.weights, reduction="sum")
 
     @staticmethod
     def click_amount(batch: ClickBatch) -> float:
         """What `click_loss` is divided by: the batch's summed sample weights."""
         return float(len(batch)) if batch.weights is None else float(batch.weights.sum())
+
+
+def in_full(logits: Tensor) -> Tensor:
+    """Logits for a loss: float32 where they came in half precision, else as they are."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 class Pretrainable(ABC):

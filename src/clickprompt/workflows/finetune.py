@@ -122,7 +122,8 @@ def _train(method: Method, recipe: Recipe, model: ModelName, data: Data, progres
 
     def measure() -> dict[str, float]:
         batches = validation_rows.in_order(micro_batch_size if words else ROWS_SCORED_AT_ONCE)
-        logits = score(method, batches, len(validation_rows), device, config.precision)
+        told = progress.start(f"validate {model}", len(validation_rows), "rows") if words else None
+        logits = score(method, batches, len(validation_rows), device, config.precision, told)
         return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits)}
 
     method.to(device)

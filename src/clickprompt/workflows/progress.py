@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from clickprompt.contracts import Progress
 
@@ -58,6 +58,7 @@ class LiveProgress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
+        self.ids: dict[str, Any] = {}  # a task that comes again, such as validation, keeps its one bar
         self.console = Console(stderr=True, highlight=False)
         self.bars = Bars(
             TextColumn("{task.description}"),
@@ -72,7 +73,11 @@ class LiveProgress:
         )
 
     def start(self, task: str, total: int | None, unit: str) -> Callable[[int, str], None]:
-        bar = self.bars.add_task(task, total=total, unit=unit, rate="-", note="")
+        if task in self.ids:
+            bar = self.ids[task]
+            self.bars.reset(bar, total=total, unit=unit, rate="-", note="")
+        else:
+            bar = self.ids[task] = self.bars.add_task(task, total=total, unit=unit, rate="-", note="")
         started = time.monotonic()
 
         def report(done: int, note: str) -> None:
