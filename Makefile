@@ -23,7 +23,7 @@ lint: $(INSTALLED)  ## Run ruff, mypy and import-linter.
 	$(BIN)/lint-imports
 
 bench: $(INSTALLED)  ## Measure training speed beside a bare PyTorch loop.
-	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/ctr_training.py
 
 clean:  ## Delete the environment and what tools leave behind.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

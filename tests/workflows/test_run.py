@@ -10,6 +10,7 @@ import pytest
 
 from clickprompt.bundle import Predictor
 from clickprompt.settings import ClickPromptError
+from clickprompt.testing.tables import tiny_data_config
 from clickprompt.workflows import RunFolder, finetune, parse_recipe, prepare, pretrain, run
 
 
@@ -31,7 +32,7 @@ class Listener:
 def finished(tmp_path_factory, tiny_clicks, tiny_bert):
     """A whole run, done once for this module."""
     recipe = {
-        "data": __import__("clickprompt.testing.tables", fromlist=["x"]).tiny_data_config(tiny_clicks),
+        "data": tiny_data_config(tiny_clicks),
         "ctr_model": {"kind": "dcn-v2", "embedding_dim": 4, "cross_layers": 1, "hidden_sizes": [8]},
         "language_model": {"name": str(tiny_bert), "max_length": 64},
         "method": {"kind": "clickprompt", "prompt": {"length": 2}},
@@ -66,7 +67,7 @@ def test_the_plain_model_learns(finished):
 
 
 def test_what_else_a_run_leaves(finished):
-    recipe, folder, _ = finished
+    _, folder, _ = finished
     assert (folder.path / "recipe.yaml").read_text().startswith("data:")
     with (folder.path / "history.csv").open() as file:
         history = list(csv.DictReader(file))
@@ -125,6 +126,7 @@ def test_only_what_a_changed_setting_touches_is_done_again(finished, tmp_path):
     done_again = [line for line in listener.lines if "already" not in line]
     assert {line.split(":")[0] for line in done_again} == {
         "finetune clickprompt-with-lm",
+        "validate clickprompt-with-lm",
         "score test rows with clickprompt-with-lm",
     }
 

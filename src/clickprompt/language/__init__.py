@@ -5,7 +5,6 @@ from clickprompt.language.encoder import EncoderStates, PromptedEncoder
 from clickprompt.language.load import LoadedLanguageModel, load_language_model
 from clickprompt.language.masked_token_head import MaskedTokenHead
 from clickprompt.language.pooling import pool
-from clickprompt.language.precision import bf16_pays
 from clickprompt.language.rebuild import build_encoder, encoder_config_json
 from clickprompt.language.source import LANGUAGE_MODELS
 from clickprompt.language.tokenizer import LanguageTokenizer
@@ -19,7 +18,6 @@ __all__ = [
     "MaskedTokenHead",
     "PoolingName",
     "PromptedEncoder",
-    "bf16_pays",
     "build_encoder",
     "encoder_config_json",
     "load_language_model",
