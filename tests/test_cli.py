@@ -217,3 +217,30 @@ def test_output_of_another_kind(trained, clicks):
     assert "written as .parquet or .csv" in fails(
         "predict", trained / "bundles" / "id-only", clicks, "--out", "scored.xlsx"
     )
+    assert "would replace the rows themselves" in fails(
+        "predict",
+        trained / "bundles" / "id-only",
+        clicks.rename(clicks.with_suffix(".parquet")),
+        "--out",
+        clicks.with_suffix(".parquet"),
+    )
+
+
+def test_out_is_never_a_folder_of_something_else(recipe, clicks):
+    assert "holds something else than a run" in fails("run", recipe, "--out", clicks.parent)
+    assert "this is a file" in fails("run", recipe, "--out", clicks)
+
+
+def test_a_failed_run_leaves_the_recipe_of_the_last_good_one(recipe, trained):
+    before = (trained / "recipe.yaml").read_text()
+    fails("run", recipe, "--out", trained, "--set", "data.source.label=nothing")
+    assert (trained / "recipe.yaml").read_text() == before
+
+
+def test_show_something_that_is_not_there(tmp_path):
+    assert "no such file or folder" in fails("show", tmp_path / "nothing")
+
+
+def test_memory_that_is_not_there(recipe, tmp_path):
+    message = fails("run", recipe, "--out", tmp_path / "big", "--set", "ctr_model.embedding_dim=100000000000")
+    assert "out of memory; lower micro_batch_size, batch_size or ctr_model.embedding_dim" in message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,7 +33,8 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as pretrain.epochs=3. Repeatable."),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Folder of the run.  [default: runs/<recipe's name>]")
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder of the run.  [default: runs/<recipe's folder>/<its name>]"),
 ]
 Prepared = Annotated[
     Path | None,
@@ -74,10 +75,9 @@ def evaluate(recipe: RecipePath, set_: Settings = None, out: Out = None, prepare
     """Score the test rows with every trained model; write metrics.json, history.csv and report.html."""
     with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
         from clickprompt.workflows.run import conclude
-        from clickprompt.workflows.show import results_table
 
-        results_table(conclude(settings, folder, data, progress))
-        typer.echo(f"report: {folder.path / 'report.html'}")
+        records = conclude(settings, folder, data, progress)
+    _results(records, folder)
 
 
 @app.command()
@@ -85,10 +85,9 @@ def run(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Pr
     """Do all of it: prepare, pretrain, finetune, evaluate. Steps already done with the same inputs are passed over."""
     with _settings(recipe, set_, out, prepared) as (settings, folder, progress):
         from clickprompt.workflows.run import run as workflow
-        from clickprompt.workflows.show import results_table
 
-        results_table(workflow(settings, folder, progress))
-        typer.echo(f"report: {folder.path / 'report.html'}\nbundles: {folder.path / 'bundles'}")
+        records = workflow(settings, folder, progress)
+    _results(records, folder)
 
 
 @app.command()
@@ -99,12 +98,13 @@ def predict(
         Path | None, typer.Option("--out", metavar="FILE", help="Parquet or CSV.  [default: <ROWS>.scored.parquet]")
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of a text file.", show_default=True)] = "utf-8",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.", show_default=True)] = "auto",
 ) -> None:
     """Score raw rows: writes them with a column `probability` beside them."""
     with _errors(), _progress() as progress:
         from clickprompt.workflows.predict import predict as workflow
 
-        typer.echo(workflow(bundle, rows, out, encoding, progress))
+        typer.echo(workflow(bundle, rows, out, encoding, device, progress))
 
 
 @app.command()
@@ -139,6 +139,13 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit
 
 
+def _results(records: list[dict[str, Any]], folder: RunFolder) -> None:
+    from clickprompt.workflows.show import results_table
+
+    results_table(records)
+    typer.echo(f"report: {folder.path / 'report.html'}\nbundles: {folder.path / 'bundles'}")
+
+
 def main() -> None:
     """Entry point of the `clickprompt` command."""
     app()
@@ -160,8 +167,33 @@ def _errors() -> Iterator[None]:
         print(f"error: {disk_error(error, Path(error.filename or '.'))}", file=sys.stderr)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        print("stopped; steps that were finished are kept, run the same command to go on", file=sys.stderr)
         raise typer.Exit(130) from None
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        print(
+            "error: out of memory; lower micro_batch_size, batch_size or ctr_model.embedding_dim",
+            file=sys.stderr,
+        )
+        raise typer.Exit(2) from None
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
+def _run_folder(recipe: Path, out: Path | None) -> Path:
+    """`runs/<folder of the recipe>/<its name>` unless named; never a folder that holds something else."""
+    from clickprompt.settings import ClickPromptError
+
+    folder = out or Path("runs") / recipe.parent.name / recipe.stem
+    if folder.is_file():
+        raise ClickPromptError(f"--out {folder}: this is a file; name a folder for the run")
+    known = {"recipe.yaml", "prepared", "steps", "bundles"}
+    if folder.is_dir() and (names := {path.name for path in folder.iterdir()}) and not names & known:
+        raise ClickPromptError(f"--out {folder}: holds something else than a run; choose a new or empty folder")
+    return folder
 
 
 @contextmanager
@@ -182,7 +214,11 @@ def _settings(
 
         settings = load_recipe(recipe, set_ or [])
         with _progress() as progress:
-            yield settings, RunFolder(out or Path("runs") / recipe.stem, prepared), progress
+            try:
+                yield settings, RunFolder(_run_folder(recipe, out), prepared), progress
+            except KeyboardInterrupt:
+                progress.say("stopped; finished steps are kept: run the same command again to go on")
+                raise
 
 
 @contextmanager
@@ -192,7 +228,5 @@ def _running(
     """The recipe, its folder and its prepared data."""
     with _settings(recipe, set_, out, prepared) as (settings, folder, progress):
         from clickprompt.workflows.data import prepare as workflow
-        from clickprompt.workflows.run import write_recipe
 
-        write_recipe(settings, folder)
         yield settings, folder, workflow(settings, folder.prepared, progress), progress

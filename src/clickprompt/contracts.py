@@ -143,6 +143,8 @@ class ClickBatch:
     """None where no language model reads."""
     masked: MaskedTokens | None = None
     """Set in masked-word pretraining only."""
+    masked_fields: Tensor | None = None
+    """bool (batch, fields), True where a field is to be hidden and recovered; set in masked-field pretraining only."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -166,6 +168,7 @@ class ClickBatch:
             weights=None if self.weights is None else move(self.weights),
             tokens=tokens,
             masked=masked,
+            masked_fields=None if self.masked_fields is None else move(self.masked_fields),
         )
 
 

@@ -50,6 +50,7 @@ def explain(error: ValidationError, where: str, data: Any) -> ClickPromptError:
     if kind == "unknown_setting":
         unknown, section = context["name"], f"of {name}" if name else "at the top of the recipe"
         full = f"{name}.{unknown}" if name else unknown
+        section += _kind_of(first["loc"], data)
         return ClickPromptError(f"{where}: {full} is not a setting {section}{context['message']}")
     if kind == "union_tag_invalid":
         known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
@@ -64,6 +65,15 @@ def explain(error: ValidationError, where: str, data: Any) -> ClickPromptError:
     value = first.get("input")
     shown = f" is {value!r};" if isinstance(value, str | int | float | bool) or value is None else ":"
     return ClickPromptError(f"{where}: {name or 'recipe'}{shown} {message[:1].lower() + message[1:]}")
+
+
+def _kind_of(location: tuple[int | str, ...], data: Any) -> str:
+    """ " with kind X" where the path ends in a union's tag."""
+    for part in location[:-1]:
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+    tagged = location and isinstance(data, dict) and data.get("kind") == location[-1]
+    return f" with kind {location[-1]}" if tagged else ""
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> list[str]:

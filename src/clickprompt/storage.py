@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ def disk_error(error: OSError, path: Path) -> ClickPromptError:
         errno.EROFS: "the disk is read-only; choose another place",
         errno.ENOENT: "no such file or folder",
         errno.ENOTDIR: "a part of this path is a file, not a folder",
+        errno.EEXIST: "there is a file where a folder should be; choose another place",
         errno.EISDIR: "this is a folder, a file was expected",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
@@ -111,8 +112,8 @@ def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> dict[s
     try:
         manifest = json.loads(content)
     except ValueError:
-        raise ClickPromptError(f"{path}: damaged, it is no longer JSON; make the {kind} again") from None
-    if not isinstance(manifest, dict) or manifest.get("kind") != kind:
+        raise ClickPromptError(f"{path}: damaged, it is no longer JSON; delete {folder} and make it again") from None
+    if not isinstance(manifest, dict) or manifest.get("kind") != kind or not isinstance(manifest.get("files"), dict):
         raise ClickPromptError(f"{path}: not the description of a {kind}")
     if manifest.get("format_version") != version:
         raise ClickPromptError(
@@ -130,12 +131,14 @@ def check_files(folder: Path, files: dict[str, str], kind: str, manifest: dict[s
         if name == manifest_name:
             actual = _manifest_sha256(manifest)
         elif not path.is_file():
-            raise ClickPromptError(f"{folder}: {kind} is incomplete, {name} is missing; make it again")
+            raise ClickPromptError(f"{folder}: {kind} is incomplete, {name} is missing; delete it and make it again")
         else:
             with clear_disk_errors(path):
                 actual = sha256_of(path)
         if actual != expected:
-            raise ClickPromptError(f"{path}: changed since it was written (SHA-256 differs); make the {kind} again")
+            raise ClickPromptError(
+                f"{path}: changed since it was written (SHA-256 differs); delete {folder} and make it again"
+            )
 
 
 def write_manifest(folder: Path, name: str, content: dict[str, Any], *, kind: str, version: int) -> None:
@@ -152,12 +155,6 @@ def write_manifest(folder: Path, name: str, content: dict[str, Any], *, kind: st
     manifest = json.loads(json.dumps(manifest))
     text = json.dumps({**manifest, "manifest_sha256": _manifest_sha256(manifest)}, indent=2, ensure_ascii=False)
     write_file(folder / name, text + "\n")
-
-
-def remove_stale(paths: Iterable[Path]) -> None:
-    """Delete folders that are no longer true."""
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _manifest_sha256(manifest: dict[str, Any]) -> str:

@@ -122,3 +122,17 @@ def test_the_control_reads_other_words_with_the_same_embeddings(tiny_recipe, tmp
     a, b = (reader.batch(rows, reader.feature_ids(rows)) for reader in (one, other))
     assert torch.equal(a.feature_ids, b.feature_ids)
     assert a.tokens.ids.shape != b.tokens.ids.shape or not torch.equal(a.tokens.ids, b.tokens.ids)
+
+
+def test_masked_fields_take_their_share_and_spare_oov(data):
+    reader = data.reader(["train"], words=False)
+
+    def masks(**settings) -> dict[int, list[bool]]:
+        plan = steps(reader, mask_rate=0.3, oov_dropout=0.2, **settings)
+        batches = [batch for step in plan.epoch(0) for batch in step]
+        assert all((batch.feature_ids < reader.oov_rows[0])[batch.masked_fields].all() for batch in batches)
+        return {r: m for b in batches for r, m in zip(b.rows.tolist(), b.masked_fields.tolist(), strict=True)}
+
+    drawn = masks()
+    assert np.mean(list(drawn.values())) == pytest.approx(0.3 * 0.8, abs=0.03)
+    assert drawn == masks(batch_size=7)

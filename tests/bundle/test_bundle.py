@@ -47,7 +47,7 @@ def test_every_shape_of_rows_scores_the_same(bundles, model):
     assert scores.shape == (3,)
     assert ((scores > 0) & (scores < 1)).all()
     columns = {name: [row[name] for row in ROWS] for name in ROWS[0]}
-    for rows in (columns, pl.DataFrame(ROWS), pd.DataFrame(ROWS), pa.Table.from_pylist(ROWS)):
+    for rows in (columns, pl.DataFrame(ROWS), pl.LazyFrame(ROWS), pd.DataFrame(ROWS), pa.Table.from_pylist(ROWS)):
         np.testing.assert_array_equal(predictor.predict(rows), scores)
 
 
@@ -87,6 +87,10 @@ def test_rows_of_another_kind_are_refused(bundles):
         predictor.predict([ROWS[0], ["u1"]])
     with pytest.raises(ClickPromptError, match="rows: expected a frame"):
         predictor.predict(7)
+    with pytest.raises(ClickPromptError, match="rows: 'user' holds one value; give a list of dicts"):
+        predictor.predict(ROWS[0])
+    with pytest.raises(ClickPromptError, match="column 'user' is there twice"):
+        predictor.predict(pd.concat([pd.DataFrame(ROWS)] * 2, axis=1))
 
 
 def copy_of(bundles: Path, folder: Path, model: str = "id-only") -> Path:

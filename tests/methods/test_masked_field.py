@@ -17,7 +17,8 @@ def masked_field(**settings) -> MaskedField:
 
 
 def rows(ids: list[list[int]]) -> ClickBatch:
-    return ClickBatch(torch.arange(len(ids)), torch.tensor(ids), torch.zeros(len(ids)))
+    feature_ids = torch.tensor(ids)
+    return ClickBatch(torch.arange(len(ids)), feature_ids, torch.zeros(len(ids)), masked_fields=feature_ids < 7)
 
 
 def test_negatives_are_drawn_within_the_field_by_training_frequency():
@@ -30,12 +31,13 @@ def test_negatives_are_drawn_within_the_field_by_training_frequency():
 
 
 def test_loss_is_the_sampled_softmax_of_the_formula():
-    method = masked_field(mask_rate=0.99, negatives=4).double()
-    batch = rows([[0, 4], [3, 6], [7, 5]])  # the last row's first value is OOV and is never asked for
+    method = masked_field(negatives=4).double()
+    batch = rows([[0, 4], [3, 6], [7, 5]])  # the last row's first value is OOV
     torch.manual_seed(2)
     loss = method.pretraining_loss(batch).item()
     torch.manual_seed(2)
-    masked = (torch.rand(3, 2) < 0.99).numpy() & np.array([[1, 1], [1, 1], [0, 1]], dtype=bool)
+    masked = batch.masked_fields.numpy()
+    assert method.pretraining_amount(batch) == 5
     weight = method.ctr.embedding.weight.detach().numpy()
     inputs = np.where(masked[..., None], method.mask_vector.detach().numpy(), weight[batch.feature_ids.numpy()])
     q = method.ctr.interact(torch.from_numpy(inputs)).detach()
@@ -53,9 +55,11 @@ def test_loss_is_the_sampled_softmax_of_the_formula():
 
 
 def test_every_part_learns():
-    method = masked_field(mask_rate=0.5)
+    method = masked_field()
     torch.manual_seed(0)
-    method.pretraining_loss(rows([[0, 4], [1, 5], [2, 6], [3, 4]])).backward()
+    batch = rows([[0, 4], [1, 5], [2, 6], [3, 4]])
+    batch.masked_fields[:2, 0] = batch.masked_fields[2:, 1] = False
+    method.pretraining_loss(batch).backward()
     for name, parameter in method.named_parameters():
         if not name.startswith("ctr.output"):
             assert parameter.grad.abs().sum() > 0, name

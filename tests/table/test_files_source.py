@@ -159,7 +159,10 @@ def test_the_group_field_is_the_first_of_the_user():
         ({"path": "a.csv", "encoding": "utf-9"}, "encoding 'utf-9' is not known"),
         ({"path": "a.csv", "group_field": "nobody"}, "group_field 'nobody' is not one of the fields"),
         ({"path": "a.csv", "fields": FIELDS + FIELDS[:1]}, "field 'user' is named twice"),
-        ({"path": "a.csv", "lable": "x"}, "lable is not a setting of data.source (did you mean label?)"),
+        (
+            {"path": "a.csv", "lable": "x"},
+            "lable is not a setting of data.source with kind files (did you mean label?)",
+        ),
         ({"path": "a.csv", "kind": "fils"}, "unknown 'fils' (did you mean files?)"),
     ],
 )

@@ -49,7 +49,7 @@ def test_overrides(tmp_path):
         ("data:\n  source: {kind: movielens-100k}\n  min_cuont: 2\n", [], "data.min_cuont is not a setting of data (did you mean min_count?)"),
         (MINIMAL + "sede: 2\n", [], "sede is not a setting at the top of the recipe (did you mean seed?)"),
         (MINIMAL + "ctr_model: {kind: dcn-v3}\n", [], "ctr_model.kind: unknown 'dcn-v3' (did you mean dcn-v2?)"),
-        (MINIMAL + "ctr_model: {kind: dcn-v2, cross_layer: 2}\n", [], "ctr_model.cross_layer is not a setting of ctr_model (did you mean cross_layers?)"),
+        (MINIMAL + "ctr_model: {kind: dcn-v2, cross_layer: 2}\n", [], "ctr_model.cross_layer is not a setting of ctr_model with kind dcn-v2 (did you mean cross_layers?)"),
         (MINIMAL + "ctr_model: {embedding_dim: 2}\n", [], "ctr_model needs a kind"),
         (MINIMAL + "method: {kind: clickprompt, prompt: {length: 0}}\n", [], "method.prompt.length is 0; input should be greater than 0"),
         (MINIMAL + "method: {kind: clickprompt, prompt: {layers: first}}\n", [], "method.prompt: layers: first needs space: hidden"),

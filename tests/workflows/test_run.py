@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from clickprompt.bundle import Predictor
 from clickprompt.settings import ClickPromptError
+from clickprompt.testing.language_models import write_tiny_language_model
 from clickprompt.testing.tables import tiny_data_config
 from clickprompt.workflows import RunFolder, finetune, parse_recipe, prepare, pretrain, run
 
@@ -71,7 +74,7 @@ def test_what_else_a_run_leaves(finished):
     assert (folder.path / "recipe.yaml").read_text().startswith("data:")
     with (folder.path / "history.csv").open() as file:
         history = list(csv.DictReader(file))
-    assert {(row["model"], row["phase"]) for row in history} >= {("", "pretrain"), ("id-only", "finetune")}
+    assert {(row["model"], row["phase"]) for row in history} >= {("clickprompt", "pretrain"), ("id-only", "finetune")}
     report = (folder.path / "report.html").read_text()
     assert "http://" not in report.replace("http://www.w3.org", "")
     assert "clickprompt-with-lm" in report
@@ -155,7 +158,6 @@ def test_evaluation_needs_trained_models(tiny_recipe, tmp_path):
 
 
 def test_with_and_without_the_lm_start_from_one_pretrained_state(tiny_recipe, tmp_path):
-    tiny_recipe["finetune"] |= {"ctr_learning_rate": 0.0, "max_steps": 1}
     tiny_recipe["finetune_with_language_model"] |= {"ctr_learning_rate": 1e-30, "max_steps": 1}
     recipe, folder = parse_recipe({**tiny_recipe}), RunFolder(tmp_path)
     data = prepare(recipe, folder.prepared, Listener())
@@ -202,3 +204,72 @@ def test_a_damaged_step_is_noticed(finished, tmp_path: Path):
     weights.write_bytes(content)
     with pytest.raises(ClickPromptError, match=r"weights\.safetensors: changed since it was written"):
         run(parse_recipe(recipe), copy, Listener())
+
+
+def test_another_checkpoint_of_the_same_name_is_noticed(finished, tmp_path, tiny_bert):
+    recipe, folder, _ = finished
+    copy, lm = RunFolder(tmp_path / "run"), tmp_path / "lm"
+    shutil.copytree(folder.path, copy.path)
+    shutil.copytree(tiny_bert, lm)
+    write_tiny_language_model(lm, "bert", seed=9)
+    listener = Listener()
+    run(parse_recipe({**recipe, "language_model": {"name": str(lm), "max_length": 64}}), copy, listener)
+    assert not any(line.startswith("pretrain: already done") for line in listener.lines)
+    assert any(line.startswith("finetune id-only: already done") for line in listener.lines)
+
+
+def test_a_bundle_of_other_settings_is_trained_again(finished, tmp_path):
+    recipe, folder, records = finished
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(folder.path, copy.path)
+    changed = {**recipe, "models": ["id-only"], "finetune": {**recipe["finetune"], "epochs": 1}}
+    run(parse_recipe(changed), copy, Listener())
+    shutil.rmtree(copy.step("id-only"))
+    shutil.copytree(folder.step("id-only"), copy.step("id-only"))  # as if a run had been killed between the two
+    again = run(parse_recipe({**recipe, "models": ["id-only"]}), copy, Listener())
+    assert again[0]["auc"] == records[0]["auc"]
+
+
+def test_a_prepared_folder_that_is_replaced_changes_nothing_for_who_has_it_open(tiny_recipe, tmp_path):
+    recipe = parse_recipe(tiny_recipe)
+    data = prepare(recipe, tmp_path / "prepared", Listener())
+    labels = data.table.split("test").labels.copy()
+    tiny_recipe["data"]["split"] = {"order": "shuffle"}
+    other = prepare(parse_recipe(tiny_recipe), tmp_path / "prepared", Listener())
+    assert (data.table.split("test").labels == labels).all()
+    assert (other.table.split("test").labels != labels).any()
+
+
+def test_curves_of_another_pretraining_are_left_out(finished, tmp_path):
+    recipe, folder, _ = finished
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(folder.path, copy.path)
+    other = parse_recipe({**recipe, "pretrain": {**recipe["pretrain"], "max_steps": 2}})
+    pretrain(other, copy, prepare(other, copy.prepared, Listener()), Listener())
+    run(parse_recipe({**recipe, "models": ["id-only"]}), copy, Listener())
+    assert "pretrain" not in (copy.path / "history.csv").read_text()
+
+
+def test_training_needs_the_prepared_folder_alone(tiny_recipe, tmp_path):
+    """Neither polars nor pandas, nor the raw rows."""
+    folder = RunFolder(tmp_path)
+    prepare(parse_recipe(tiny_recipe), folder.prepared, Listener())
+    code = f"""
+import json, sys
+from pathlib import Path
+sys.modules["polars"] = None
+from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, run
+run(parse_recipe(json.loads({json.dumps(tiny_recipe)!r})), RunFolder(Path({str(tmp_path)!r})), SilentProgress())
+assert "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("models", ["id-only", ["id-only"]])
+def test_nothing_to_train_is_an_error(tiny_recipe, tmp_path, models):
+    tiny_recipe |= {"models": models}
+    tiny_recipe["finetune"] |= {"ctr_learning_rate": 0}
+    with pytest.raises(ClickPromptError, match="every learning rate is 0, so nothing would be trained"):
+        run(parse_recipe(tiny_recipe), RunFolder(tmp_path), Listener())
+    with pytest.raises(ClickPromptError, match=r"models: \[id-only\] start without pretraining"):
+        pretrain(parse_recipe(tiny_recipe), RunFolder(tmp_path), None, Listener())

@@ -12,12 +12,12 @@ from clickprompt.contracts import ClickBatch, FieldStatistics, MaskedTokens
 from clickprompt.table import Split
 from clickprompt.text import mask_tokens, uniforms
 
-_OOV_DROPOUT_STREAM = 1
-"""Draws of OOV dropout; masking has streams of its own."""
+_OOV_DROPOUT_STREAM, _FIELD_STREAM = 101, 102
+"""Draws of OOV dropout and of masked fields; masked words have streams of their own."""
 
 
 class Masking:
-    """How word pieces are chosen for PA-MLM."""
+    """How word pieces are chosen for PA-MLM; fields, where no words are read."""
 
     def __init__(self, rate: float, seed: int) -> None:
         self.rate = rate
@@ -60,7 +60,7 @@ class SplitReader:
         self, rows: np.ndarray, feature_ids: np.ndarray, masking: Masking | None = None, epoch: int = 0
     ) -> ClickBatch:
         """The given rows, whose embedding rows are already known, with their sentences if this reader has any."""
-        tokens = masked = None
+        tokens = masked = masked_fields = None
         if self.sentences is not None:
             ids, lengths = self.sentences.lay_out(self.value_ids[rows])
             if masking is not None:
@@ -69,6 +69,8 @@ class SplitReader:
                 )
                 masked = MaskedTokens(torch.from_numpy(positions), torch.from_numpy(targets))
             tokens = token_batch(ids, lengths)
+        elif masking is not None:
+            masked_fields = torch.from_numpy(self._masked_fields(rows, feature_ids, masking, epoch))
         return ClickBatch(
             rows=torch.from_numpy(rows),
             feature_ids=torch.from_numpy(feature_ids),
@@ -76,7 +78,13 @@ class SplitReader:
             weights=None if self.weights is None else torch.from_numpy(self.weights[rows].astype(np.float32)),
             tokens=tokens,
             masked=masked,
+            masked_fields=masked_fields,
         )
+
+    def _masked_fields(self, rows: np.ndarray, feature_ids: np.ndarray, masking: Masking, epoch: int) -> np.ndarray:
+        """Which fields are hidden, bool (rows, fields), drawn by (seed, epoch, row, field) alone; never OOV values."""
+        draws = uniforms(masking.seed, epoch, _FIELD_STREAM, rows, np.arange(feature_ids.shape[1]))
+        return (draws < masking.rate) & (feature_ids < self.oov_rows[0])
 
     def in_order(self, batch_size: int) -> Iterator[ClickBatch]:
         """Every row once, for scoring: in row order, or by sentence length where words are read."""

@@ -52,7 +52,7 @@ class TrainingSteps:
 
     def _micro_batches(self, rows: np.ndarray, features: np.ndarray, epoch: int) -> list[ClickBatch]:
         if self.reader.sentences is None:
-            return [self.reader.batch(rows, features)]
+            return [self.reader.batch(rows, features, self.masking, epoch)]
         by_length = np.argsort(self.reader.lengths(rows), kind="stable")
         pieces = np.array_split(by_length, math.ceil(len(rows) / self.micro_batch_size))
         return [self.reader.batch(rows[piece], features[piece], self.masking, epoch) for piece in pieces]

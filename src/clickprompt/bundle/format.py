@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from clickprompt.contracts import FieldStatistics
 from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig, build_ctr_model
@@ -51,8 +52,7 @@ def save_bundle(
 ) -> None:
     """Write a bundle whole or not at all; an older one at the same place is replaced only once this one is complete."""
     with new_folder(folder) as new:
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in method.state_dict().items()}
-        save_file(weights, new / "weights.safetensors")
+        save_weights(new / "weights.safetensors", method.state_dict())
         vocabulary.save(new)
         if isinstance(method, ClickPrompt):
             assert tokenizer is not None
@@ -68,6 +68,12 @@ def save_bundle(
             "provenance": {**(provenance or {}), "torch": torch.__version__},
         }
         write_manifest(new, MANIFEST, content, kind=KIND, version=FORMAT)
+
+
+def save_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Write weights as safetensors. A full disk is an OSError, as with any other file."""
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
+    path.write_bytes(content)
 
 
 def read_bundle_manifest(folder: Path) -> dict[str, Any]:

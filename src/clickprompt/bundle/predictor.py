@@ -107,7 +107,14 @@ class Predictor:
 def _columns(rows: Any, names: Sequence[str]) -> dict[str, Any]:
     """The model's columns out of whatever shape the rows came in."""
     if isinstance(rows, Mapping):
+        for name in names:
+            if name in rows and (isinstance(rows[name], str | bytes) or not hasattr(rows[name], "__len__")):
+                raise ClickPromptError(
+                    f"rows: {name!r} holds one value; give a list of dicts, or columns of equal length"
+                )
         return {name: rows[name] for name in names if name in rows}
+    if hasattr(rows, "collect"):  # polars.LazyFrame
+        rows = rows.collect()
     if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
         for number, row in enumerate(rows):
             if not isinstance(row, Mapping):
@@ -119,6 +126,9 @@ def _columns(rows: Any, names: Sequence[str]) -> dict[str, Any]:
     if hasattr(rows, "column_names"):  # pyarrow.Table
         return {name: rows.column(name) for name in names if name in rows.column_names}
     if hasattr(rows, "columns"):  # polars, pandas
+        repeated = [name for name in names if list(rows.columns).count(name) > 1]
+        if repeated:
+            raise ClickPromptError(f"rows: column {repeated[0]!r} is there twice")
         return {name: _plain(rows[name]) for name in names if name in rows.columns}
     raise ClickPromptError(f"rows: expected a frame, a list of dicts or a dict of columns, not {type(rows).__name__}")
 

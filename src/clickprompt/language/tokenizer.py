@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import Tokenizer as RustTokenizer
 
-from clickprompt.language.source import Source, find_source, not_found
+from clickprompt.language.source import Source, check_reachable, find_source, not_found
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import fingerprint
 
@@ -107,6 +107,7 @@ def from_source(source: Source) -> LanguageTokenizer:
 
     from clickprompt.language.quiet import quiet_transformers
 
+    check_reachable(source)
     try:
         with quiet_transformers():
             outer = AutoTokenizer.from_pretrained(source.location, revision=source.revision, trust_remote_code=False)

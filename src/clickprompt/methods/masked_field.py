@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field as Setting
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
@@ -20,8 +19,6 @@ class MaskedFieldConfig(Settings):
     """The ID model pretrained to recover masked fields, without any words: a control for ClickPrompt."""
 
     kind: Literal["masked-field"] = "masked-field"
-    mask_rate: float = Setting(default=0.15, gt=0, lt=1)
-    """Share of fields masked in a row."""
     negatives: PositiveInt = 25
     """Other values of the field, drawn by training frequency, that each masked value is told from."""
 
@@ -57,13 +54,12 @@ class MaskedField(Method, Pretrainable):
         return ModelOutput(self.ctr(batch.feature_ids))
 
     def pretraining_amount(self, batch: ClickBatch) -> float:
-        """The expected number of masked values."""
-        return self.config.mask_rate * batch.feature_ids.numel()
+        return float(_masked(batch).sum())
 
     def pretraining_loss(self, batch: ClickBatch) -> Tensor:
-        """Cross entropy of the masked values against sampled ones, summed. OOV rows are never asked for."""
+        """Cross entropy of the masked values against sampled ones, summed."""
         ids = batch.feature_ids
-        masked = (torch.rand(ids.shape, device=ids.device) < self.config.mask_rate) & (ids < len(self.log_frequency))
+        masked = _masked(batch)
         embeddings = torch.where(masked.unsqueeze(-1), self.mask_vector, self.ctr.embedding(ids))
         recovered = self.recover(self.ctr.interact(embeddings)).unflatten(1, (self.ctr.num_fields, -1))
         rows, fields = masked.nonzero(as_tuple=True)
@@ -83,3 +79,9 @@ class MaskedField(Method, Pretrainable):
         uniform = torch.rand(len(fields), self.config.negatives, device=fields.device, dtype=torch.float64)
         ticket = low + (uniform * (high - low)).long()
         return torch.searchsorted(self.cumulative, ticket, right=True) - 1
+
+
+def _masked(batch: ClickBatch) -> Tensor:
+    if batch.masked_fields is None:
+        raise ValueError("masked-field prediction needs a batch with masked fields")
+    return batch.masked_fields

@@ -47,13 +47,14 @@ def prepare_table(config: DataConfig, folder: Path, progress: Progress) -> Prepa
 def inputs_fingerprint(config: DataConfig) -> str:
     """Changes when a setting of the data, the content of an input file or the format of prepared folders does.
 
-    Where the files lie does not count. Raises InputsNotFound where one is not on this machine.
+    Where the files lie does not count; their endings do, for they may say how a file is read.
+    Raises InputsNotFound where one is not on this machine.
     """
     settings = config.model_dump(mode="json", exclude={"source": set(config.source.path_settings)})
     files = []
     for file in config.source.inputs():
         with clear_disk_errors(file.path):
-            files.append([file.part, sha256_of(file.path)])
+            files.append([file.part, file.path.suffix, sha256_of(file.path)])
     return fingerprint({"settings": settings, "files": files, "format_version": FORMAT_VERSION})
 
 
@@ -87,7 +88,7 @@ def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) ->
     order = chosen_order(config.split, table)
     kept = first_of_equals(table, order) if config.split.drop_duplicates else np.arange(table.frame.height)
     splits = split_rows(config.split, table, order, kept, tie_keys(factors, labels, weights))
-    check_splits(splits, labels)
+    check_splits(splits, labels, weights)
     report(3, f"split by {order}")
 
     values = number_values(table.schema, factors, splits["train"], config.min_count, config.numeric_buckets)

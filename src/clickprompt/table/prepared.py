@@ -14,7 +14,7 @@ import pyarrow as pa
 from clickprompt.contracts import SPLITS, FieldStatistics, SplitName, TableSchema
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.storage import clear_disk_errors, read_manifest
-from clickprompt.table.text_table import read_texts
+from clickprompt.table.text_table import TextTable, read_texts
 from clickprompt.table.vocabulary import Vocabulary, buckets_from_json, field_statistics
 
 MANIFEST = "manifest.json"
@@ -44,13 +44,21 @@ class PreparedTable:
     folder: Path
     manifest: dict[str, Any]
     schema: TableSchema
+    _arrays: dict[str, np.ndarray]
+    _texts: TextTable
+    _buckets: dict[str, Any]
 
     @classmethod
     def open(cls, folder: Path) -> PreparedTable:
         """Open a prepared folder. Raises ClickPromptError where it is none, of another format, or changed by a byte."""
         folder = Path(folder)
         manifest = read_manifest(folder, MANIFEST, kind=KIND, version=FORMAT_VERSION)
-        return cls(folder, manifest, TableSchema.model_validate(manifest["schema"]))
+        # Mapped now: another run may put a new folder in this one's place, and must not change what this one reads.
+        with clear_disk_errors(folder):
+            arrays = {name: np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in _arrays(manifest)}
+            texts = read_texts(folder / "vocabulary.arrow")
+            buckets = json.loads((folder / "numeric.json").read_bytes())
+        return cls(folder, manifest, TableSchema.model_validate(manifest["schema"]), arrays, texts, buckets)
 
     @property
     def fingerprint(self) -> str:
@@ -60,18 +68,17 @@ class PreparedTable:
     @cached_property
     def embedding_rows(self) -> np.ndarray:
         """int32 (N,): embedding row of each value; x itself for x < V."""
-        return self._load("embedding_rows.npy")
+        return self._arrays["embedding_rows.npy"]
 
     @cached_property
     def train_counts(self) -> np.ndarray:
         """int64 (N,): training rows that hold each value."""
-        return self._load("train_counts.npy")
+        return self._arrays["train_counts.npy"]
 
     @cached_property
     def value_texts(self) -> tuple[pa.Array, np.ndarray]:
         """Arrow texts (N,) and uint16 fields (N,) of all values; a numeric field's values < V are buckets' names."""
-        table = read_texts(self.folder / "vocabulary.arrow")
-        return table.texts, table.numbers("field")
+        return self._texts.texts, self._texts.numbers("field")
 
     @cached_property
     def statistics(self) -> FieldStatistics:
@@ -83,20 +90,18 @@ class PreparedTable:
         """The rows of a split. Raises ClickPromptError for a name that is none."""
         if name not in SPLITS:
             raise ClickPromptError(f"{self.folder}: no split {name!r}{did_you_mean(name, SPLITS)}")
-        weighted = (self.folder / f"{name}.weights.npy").is_file()
         return Split(
-            value_ids=self._load(f"{name}.value_ids.npy"),
-            labels=self._load(f"{name}.labels.npy").astype(np.float32),
-            weights=self._load(f"{name}.weights.npy") if weighted else None,
+            value_ids=self._arrays[f"{name}.value_ids.npy"],
+            labels=self._arrays[f"{name}.labels.npy"].astype(np.float32),
+            weights=self._arrays.get(f"{name}.weights.npy"),
         )
 
     def vocabulary(self) -> Vocabulary:
         """The values that own embedding rows, for encoding new rows."""
-        with clear_disk_errors(self.folder):
-            buckets = buckets_from_json(json.loads((self.folder / "numeric.json").read_bytes()))
+        buckets = buckets_from_json(self._buckets)
         owned = self.value_texts[0].slice(0, int(self.statistics.offsets[-1]))
         return Vocabulary(self.schema, owned, self.statistics, buckets)
 
-    def _load(self, name: str) -> np.ndarray:
-        with clear_disk_errors(self.folder / name):
-            return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+
+def _arrays(manifest: dict[str, Any]) -> list[str]:
+    return [name for name in manifest["files"] if name.endswith(".npy")]

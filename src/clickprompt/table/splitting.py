@@ -84,8 +84,8 @@ def tie_keys(factors: Sequence[Factors], labels: np.ndarray, weights: np.ndarray
     return [*keys, labels, *([] if weights is None else [weights])]
 
 
-def check_splits(splits: dict[SplitName, np.ndarray], labels: np.ndarray) -> None:
-    """Raise ClickPromptError for a split without rows or with one class."""
+def check_splits(splits: dict[SplitName, np.ndarray], labels: np.ndarray, weights: np.ndarray | None) -> None:
+    """Raise ClickPromptError for a split without rows, with one class, or without any weight."""
     advice = "change data.split.ratios or data.split.order, or add rows"
     for name, rows in splits.items():
         if not len(rows):
@@ -96,6 +96,8 @@ def check_splits(splits: dict[SplitName, np.ndarray], labels: np.ndarray) -> Non
                 f"data.split: all {len(rows):,} labels of the {name} split are {int(positives > 0)}; "
                 f"both classes are needed: {advice}"
             )
+        if weights is not None and not weights[rows].any():
+            raise ClickPromptError(f"data.split: all weights of the {name} split are 0; nothing of it would count")
 
 
 def _total_order(times: np.ndarray, ties: Sequence[np.ndarray]) -> np.ndarray:

@@ -16,9 +16,17 @@ from clickprompt.storage import clear_disk_errors
 
 def write_texts(path: Path, texts: Sequence[str] | pa.Array, fields: np.ndarray, **columns: np.ndarray) -> None:
     """Write the columns `field` (uint16), `text` and any others."""
-    table = pa.table({"field": fields, "text": pa.array(texts, pa.large_string()), **columns})
+    words = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
+    numbers = [_numbers(column) for column in columns.values()]
+    table = pa.Table.from_arrays([_numbers(fields), words, *numbers], names=["field", "text", *columns])
     with clear_disk_errors(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
+
+
+def _numbers(values: np.ndarray) -> pa.Array:
+    """A column of numbers. By its buffer, for Arrow's own way imports pandas where it is installed."""
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from clickprompt.training.config import (
     PretrainConfig,
     TrainingConfig,
 )
-from clickprompt.training.device import DeviceName, autocast, bfloat16_pays, choose_device
+from clickprompt.training.device import DeviceName, autocast, bfloat16_pays, choose_device, wants_bfloat16
 from clickprompt.training.early_stopping import BestWeights
 from clickprompt.training.loop import TrainingResult, Validation, planned_steps, train
 from clickprompt.training.optimizer import build_optimizer
@@ -32,4 +32,5 @@ __all__ = [
     "planned_steps",
     "score",
     "train",
+    "wants_bfloat16",
 ]

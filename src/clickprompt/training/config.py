@@ -45,7 +45,7 @@ class PretrainConfig(TrainingConfig):
     rows: Literal["train", "train+validation"] = "train"
     """Which rows are read. The authors add validation rows; test rows never are."""
     mask_rate: float = Setting(default=0.15, gt=0, lt=1)
-    """Share of word pieces chosen; of those 80 % are masked, 10 % replaced, 10 % kept."""
+    """Share of word pieces chosen; of those 80 % are masked, 10 % replaced, 10 % kept. Without words: of fields."""
     language_learning_rate: float = Setting(default=5e-5, ge=0)
     """Of the pretrained language model; 0 freezes it."""
     epochs: PositiveInt = 20

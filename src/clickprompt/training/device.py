@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -19,6 +20,10 @@ def choose_device(name: DeviceName) -> torch.device:
         raise ClickPromptError("device: cuda was asked for, but PyTorch sees no GPU here; use device: auto or cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        # The same seed shall give the same numbers. cuBLAS reads this when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
     return torch.device(name)
 
 
@@ -35,7 +40,12 @@ def bfloat16_pays(device: torch.device) -> bool:
     return False
 
 
+def wants_bfloat16(device: torch.device, precision: Precision, *, reads_words: bool) -> bool:
+    """Whether a forward pass runs in bfloat16. ID models alone stay in float32 under `auto`: memory binds them."""
+    return precision == "bfloat16" or (precision == "auto" and reads_words and bfloat16_pays(device))
+
+
 def autocast(device: torch.device, precision: Precision, *, reads_words: bool) -> AbstractContextManager[object]:
-    """The context a forward pass runs in. ID models alone stay in float32 under `auto`: they are bound by memory."""
-    wanted = precision == "bfloat16" or (precision == "auto" and reads_words and bfloat16_pays(device))
+    """The context a forward pass runs in."""
+    wanted = wants_bfloat16(device, precision, reads_words=reads_words)
     return torch.autocast(device.type, dtype=torch.bfloat16) if wanted else nullcontext()

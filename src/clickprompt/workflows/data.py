@@ -10,7 +10,7 @@ import numpy as np
 
 from clickprompt.batches import Sentences, SplitReader, permute_within_fields
 from clickprompt.contracts import Progress, SplitName
-from clickprompt.language import LanguageModelConfig, LanguageTokenizer
+from clickprompt.language import LanguageModelConfig, LanguageTokenizer, checkpoint_fingerprint
 from clickprompt.table import PreparedTable, prepare_table
 from clickprompt.text import TokenStore, build_token_store, token_store_key
 from clickprompt.workflows.recipe import Recipe
@@ -23,6 +23,8 @@ class Data:
     table: PreparedTable
     tokenizer: LanguageTokenizer | None = None
     sentences: Sentences | None = None
+    checkpoint: str = ""
+    """Fingerprint of the language model's weights as they were found."""
 
     def reader(self, splits: Sequence[SplitName], *, words: bool) -> SplitReader:
         """Batches of one or more splits, with sentences where asked."""
@@ -35,9 +37,9 @@ class Data:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the rows, their split, their vocabulary or their tokens do."""
+        """Changes when the rows, their split, their vocabulary, their tokens or the LM's weights do."""
         tokens = self.tokenizer.fingerprint if self.tokenizer is not None else ""
-        return f"{self.table.fingerprint}:{tokens}"
+        return f"{self.table.fingerprint}:{tokens}:{self.checkpoint}"
 
 
 def prepare(recipe: Recipe, folder: Path, progress: Progress) -> Data:
@@ -45,8 +47,11 @@ def prepare(recipe: Recipe, folder: Path, progress: Progress) -> Data:
     table = prepare_table(recipe.data, folder, progress)
     if recipe.language_model is None or not recipe.reads_words:
         return Data(table)
-    tokenizer = LanguageTokenizer.from_folder_or_name(recipe.language_model.name, recipe.language_model.revision)
-    return Data(table, tokenizer, _sentences(table, tokenizer, recipe.language_model, progress))
+    name, revision = recipe.language_model.name, recipe.language_model.revision
+    tokenizer = LanguageTokenizer.from_folder_or_name(name, revision)
+    sentences = _sentences(table, tokenizer, recipe.language_model, progress)
+    sentences.lay_out(table.split("train").value_ids[:1])  # says at once where max_length has no room for field names
+    return Data(table, tokenizer, sentences, checkpoint_fingerprint(name, revision))
 
 
 def _sentences(

@@ -14,7 +14,7 @@ from clickprompt.settings import ClickPromptError
 from clickprompt.storage import sha256_of
 from clickprompt.training import choose_device, score
 from clickprompt.workflows.data import Data
-from clickprompt.workflows.finetune import ROWS_SCORED_AT_ONCE, finetuning_config, finetuning_inputs
+from clickprompt.workflows.finetune import ROWS_SCORED_AT_ONCE, finetuning_config, finetuning_inputs, made_from
 from clickprompt.workflows.pretrain import rows_at_once
 from clickprompt.workflows.recipe import ModelName, Recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of
@@ -71,8 +71,9 @@ def test_logits(run: RunFolder, model: str) -> np.ndarray:
 
 
 def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress) -> dict[str, Any]:
-    trained = run.done(model, finetuning_inputs(recipe, model, data))
-    if trained is None or not run.bundle(model).exists():
+    inputs = finetuning_inputs(recipe, model, data)
+    trained = run.done(model, inputs)
+    if trained is None or not made_from(run.bundle(model), inputs):
         raise ClickPromptError(
             f"{run.path}: {model} has not been trained with these settings; run `clickprompt finetune`"
         )
@@ -86,6 +87,7 @@ def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progre
         "split": "test",
         **known,
         "seed": recipe.seed,
+        "pretrain_rows": None if model == "id-only" else recipe.pretrain.rows,
         **{name: trained[name] for name in ("validation_auc", "train_seconds", "pretrain_seconds", "parameters")},
         "bundle_bytes": sum(file.stat().st_size for file in run.bundle(model).rglob("*") if file.is_file()),
     }

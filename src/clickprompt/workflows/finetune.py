@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 
 from clickprompt.batches import TrainingSteps
-from clickprompt.bundle import save_bundle
+from clickprompt.bundle import read_bundle_manifest, save_bundle
 from clickprompt.contracts import Progress
+from clickprompt.ctr import count_parameters
 from clickprompt.evaluation import auc, log_loss
 from clickprompt.methods import ClickPrompt, IDOnlyConfig, Method
 from clickprompt.training import (
@@ -29,7 +31,7 @@ from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.pretrain import load_pretrained, pretraining_inputs, rows_at_once
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
-from clickprompt.workflows.runs import RunFolder, inputs_of
+from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.seeds import seed_for, seed_torch
 
 ROWS_SCORED_AT_ONCE = 8_192
@@ -46,6 +48,7 @@ def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
         pooling=recipe.language_model and recipe.language_model.pooling if model == "clickprompt-with-lm" else None,
         finetune=config.model_dump(mode="json"),
         seed=recipe.seed,
+        machine=machine(recipe.device, config.precision, words=model == "clickprompt-with-lm"),
     )
 
 
@@ -60,7 +63,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
     Validation rows choose the weights. Test rows are not touched here.
     """
     inputs = finetuning_inputs(recipe, model, data)
-    if run.done(model, inputs) is not None and run.bundle(model).exists():
+    if run.done(model, inputs) is not None and made_from(run.bundle(model), inputs):
         progress.say(f"finetune {model}: already done, {run.bundle(model)}")
         return
     words = model == "clickprompt-with-lm"
@@ -84,7 +87,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         "samples": result.samples,
         "validation_auc": result.best_auc,
         "best_step": result.best_step,
-        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+        "parameters": count_parameters(method),
     }
     save_bundle(
         run.bundle(model),
@@ -103,6 +106,11 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         f"finetune {model}: {result.steps:,} steps in {duration(result.seconds)}, "
         f"best validation AUC {result.best_auc:.4f} at step {result.best_step:,}"
     )
+
+
+def made_from(bundle: Path, inputs: str) -> bool:
+    """Whether a whole bundle stands there that was made from these inputs."""
+    return bundle.exists() and read_bundle_manifest(bundle)["provenance"].get("inputs") == inputs
 
 
 def _train(method: Method, recipe: Recipe, model: ModelName, data: Data, progress: Progress) -> TrainingResult:
@@ -124,7 +132,7 @@ def _train(method: Method, recipe: Recipe, model: ModelName, data: Data, progres
         batches = validation_rows.in_order(micro_batch_size if words else ROWS_SCORED_AT_ONCE)
         told = progress.start(f"validate {model}", len(validation_rows), "rows") if words else None
         logits = score(method, batches, len(validation_rows), device, config.precision, told)
-        return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits)}
+        return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits, weights=validation_rows.weights)}
 
     method.to(device)
     rates = {"ctr": config.ctr_learning_rate}

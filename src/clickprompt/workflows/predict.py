@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast, get_args
 
 from clickprompt.bundle import Predictor
 from clickprompt.contracts import Progress
-from clickprompt.settings import ClickPromptError
+from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.storage import clear_disk_errors
+from clickprompt.training import DeviceName, choose_device
+from clickprompt.workflows.progress import SilentProgress
 
 COLUMN = "probability"
+SILENT = SilentProgress()
 
 
-def predict(bundle: Path, rows: Path, out: Path | None, encoding: str, progress: Progress) -> str:
+def predict(
+    bundle: Path,
+    rows: Path,
+    out: Path | None,
+    encoding: str = "utf-8",
+    device: str = "auto",
+    progress: Progress = SILENT,
+) -> str:
     """Write the rows with a column `probability` beside them, to Parquet or CSV; return what to tell the user.
 
     Raises ClickPromptError for a damaged bundle, unreadable rows, or an `out` that is neither .parquet nor .csv.
@@ -22,8 +33,17 @@ def predict(bundle: Path, rows: Path, out: Path | None, encoding: str, progress:
     out = out or rows.with_suffix(".scored.parquet")
     if out.suffix not in (".parquet", ".csv"):
         raise ClickPromptError(f"{out}: predictions are written as .parquet or .csv; name such a file with --out")
-    predictor = Predictor.load(bundle)
+    if out.exists() and out.samefile(rows):
+        raise ClickPromptError(f"{out}: would replace the rows themselves; name another file with --out")
+    if device not in get_args(DeviceName):
+        raise ClickPromptError(f"--device {device}: not a device{did_you_mean(device, get_args(DeviceName))}")
+    predictor = Predictor.load(bundle, choose_device(cast(DeviceName, device)))
     frame = read_rows(rows, encoding=encoding)
+    if frame.is_empty():
+        raise ClickPromptError(f"{rows}: the file has no rows")
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    if nested and out.suffix == ".csv":
+        raise ClickPromptError(f"{out}: CSV cannot hold lists, such as column {nested[0]!r}; write .parquet instead")
     if COLUMN in frame.columns:
         raise ClickPromptError(f"{rows}: already has a column {COLUMN!r}; rename it first")
     prediction = predictor.score(frame, progress.start("predict", len(frame), "rows"))

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from clickprompt.batches import TrainingSteps
+from clickprompt.bundle import save_weights
 from clickprompt.contracts import Progress, SplitName
 from clickprompt.methods import ClickPromptConfig, Method, Pretrainable
 from clickprompt.settings import ClickPromptError
@@ -17,7 +18,7 @@ from clickprompt.workflows.build import new_clickprompt, new_masked_field
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recipe import Recipe
-from clickprompt.workflows.runs import RunFolder, inputs_of
+from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.seeds import seed_for, seed_torch
 
 STEP = "pretrained"
@@ -34,28 +35,28 @@ def pretraining_inputs(recipe: Recipe, data: Data) -> str:
         method=recipe.method.model_dump(mode="json"),
         pretrain=recipe.pretrain.model_dump(mode="json"),
         seed=recipe.seed,
+        machine=machine(recipe.device, recipe.pretrain.precision, words=isinstance(recipe.method, ClickPromptConfig)),
     )
 
 
 def pretrain(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> str:
     """Pretrain unless the run already holds the very same result; its inputs' fingerprint is returned."""
-    inputs = pretraining_inputs(recipe, data)
     if not recipe.pretrains:
-        raise ClickPromptError(f"method {recipe.method.kind} has no pretraining; choose method.kind clickprompt")
+        models = ", ".join(recipe.trained_models)
+        raise ClickPromptError(
+            f"models: [{models}] start without pretraining; choose method.kind clickprompt or more models"
+        )
+    inputs = pretraining_inputs(recipe, data)
     if run.done(STEP, inputs) is not None:
         progress.say(f"pretrain: already done, {run.step(STEP)}")
         return inputs
     words = isinstance(recipe.method, ClickPromptConfig)
     method = new_clickprompt(recipe, data, masked_token_head=True) if words else new_masked_field(recipe, data)
     result = _train(method, recipe, data, words, progress)
-    weights = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in method.state_dict().items()
-        if name.startswith(_KEPT)
-    }
+    weights = {name: tensor for name, tensor in method.state_dict().items() if name.startswith(_KEPT)}
     summary = {"seconds": result.seconds, "steps": result.steps, "samples": result.samples}
     with run.write_step(STEP, inputs, summary) as folder:
-        save_file(weights, folder / "weights.safetensors")
+        save_weights(folder / "weights.safetensors", weights)
         (folder / "history.json").write_text(json.dumps(result.history))
     rate = result.samples / result.seconds
     progress.say(f"pretrain: {result.steps:,} steps in {duration(result.seconds)}, {rate:,.0f} rows/s")
@@ -87,7 +88,7 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
         micro_batch_size=config.micro_batch_size or rows_at_once(device),
         seed=seed_for(recipe.seed, "pretrain rows"),
         oov_dropout=config.oov_dropout,
-        mask_rate=config.mask_rate if words else None,
+        mask_rate=config.mask_rate,
     )
     method.to(device)
     rates = {"ctr": config.ctr_learning_rate, "language": config.language_learning_rate}

@@ -55,29 +55,28 @@ class LiveProgress:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
         self.ids: dict[str, Any] = {}  # a task that comes again, such as validation, keeps its one bar
         self.console = Console(stderr=True, highlight=False)
         self.bars = Bars(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}, {task.fields[rate]}/s"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            BarColumn(bar_width=12),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}/s,"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left {task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=self.console,
         )
 
     def start(self, task: str, total: int | None, unit: str) -> Callable[[int, str], None]:
         if task in self.ids:
             bar = self.ids[task]
-            self.bars.reset(bar, total=total, unit=unit, rate="-", note="")
+            self.bars.reset(bar, total=total, rate="-", note="")
         else:
-            bar = self.ids[task] = self.bars.add_task(task, total=total, unit=unit, rate="-", note="")
+            bar = self.ids[task] = self.bars.add_task(task, total=total, rate="-", note="")
         started = time.monotonic()
 
         def report(done: int, note: str) -> None:

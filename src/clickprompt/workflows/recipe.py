@@ -8,12 +8,12 @@ from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field as Setting
-from pydantic import NonNegativeInt, ValidationError, model_validator
+from pydantic import NonNegativeInt, ValidationError, field_validator, model_validator
 
 from clickprompt.ctr import AnyCTRModelConfig
 from clickprompt.ctr.dcn_v2 import DCNv2Config
 from clickprompt.language import LanguageModelConfig
-from clickprompt.methods import AnyMethodConfig, ClickPromptConfig, IDOnlyConfig
+from clickprompt.methods import AnyMethodConfig, ClickPromptConfig
 from clickprompt.settings import ClickPromptError, Settings, explain
 from clickprompt.storage import clear_disk_errors
 from clickprompt.table import DataConfig
@@ -52,6 +52,11 @@ class Recipe(Settings):
     """Of every random draw in training: weights, shuffles, masks, dropout."""
     device: DeviceName = "auto"
     """Where to compute."""
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _one_model_is_a_list_too(cls, models: Any) -> Any:
+        return (models,) if isinstance(models, str) else models
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -105,21 +110,18 @@ def dump_recipe(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
 
 
-def id_only(recipe: Recipe) -> Recipe:
-    """The same run without language model or pretraining."""
-    return recipe.model_copy(update={"method": IDOnlyConfig(), "models": None, "language_model": None})
-
-
 class _StrictLoader(yaml.SafeLoader):
     """Refuses a key given twice, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is given twice", key_node.start_mark)
-            seen.add(key)
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a setting's name is a word", key_node.start_mark)
+            if key_node.value in seen:
+                problem = f"{key_node.value} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
 
@@ -137,6 +139,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ClickPromptError(f"{path}, line {line}: not YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ClickPromptError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ClickPromptError(f"{path}: not a recipe: brackets within brackets without end") from None
     if not isinstance(data, dict):
         raise ClickPromptError(f"{path}: a recipe is a list of settings such as `seed: 42`; this file holds none")
     return data

@@ -13,7 +13,7 @@ from clickprompt.workflows.data import Data, prepare
 from clickprompt.workflows.evaluate import compare, evaluate
 from clickprompt.workflows.finetune import finetune
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
-from clickprompt.workflows.pretrain import pretrain
+from clickprompt.workflows.pretrain import pretrain, pretraining_inputs
 from clickprompt.workflows.recipe import Recipe, dump_recipe
 from clickprompt.workflows.report import write_report
 from clickprompt.workflows.report_data import gather
@@ -22,7 +22,6 @@ from clickprompt.workflows.runs import RunFolder
 
 def run(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[dict[str, Any]]:
     """Do everything the recipe asks for; return the records of `metrics.json`."""
-    write_recipe(recipe, folder)
     data = prepare(recipe, folder.prepared, progress)
     if recipe.pretrains:
         pretrain(recipe, folder, data, progress)
@@ -32,10 +31,11 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[dict[str,
 
 
 def conclude(recipe: Recipe, folder: RunFolder, data: Data, progress: Progress) -> list[dict[str, Any]]:
-    """Evaluate the trained models; write `metrics.json`, `comparisons.json`, `history.csv` and `report.html`."""
+    """Evaluate the trained models; write recipe.yaml, metrics.json, comparisons.json, history.csv, report.html."""
     records = evaluate(recipe, folder, data, progress)
     comparisons = compare(recipe, folder, data, records)
-    history = history_of(recipe, folder)
+    history = history_of(recipe, folder, data)
+    write_file(folder.path / "recipe.yaml", dump_recipe(recipe))
     write_file(folder.path / "metrics.json", json.dumps(records, indent=2) + "\n")
     write_file(folder.path / "comparisons.json", json.dumps(comparisons, indent=2) + "\n")
     write_file(folder.path / "history.csv", _csv(history))
@@ -43,20 +43,18 @@ def conclude(recipe: Recipe, folder: RunFolder, data: Data, progress: Progress) 
     return records
 
 
-def write_recipe(recipe: Recipe, folder: RunFolder) -> None:
-    """Keep the recipe as resolved beside what it made."""
-    write_file(folder.path / "recipe.yaml", dump_recipe(recipe))
-
-
-def history_of(recipe: Recipe, folder: RunFolder) -> list[dict[str, Any]]:
-    """The learning curves of every step of this run."""
-    pretrained = [{"model": "", "phase": "pretrain"} | record for record in folder.step_history(PRETRAINED)]
+def history_of(recipe: Recipe, folder: RunFolder, data: Data) -> list[dict[str, Any]]:
+    """The learning curves of every step of this run; of pretraining only where the models started from it."""
+    pretrained: list[dict[str, Any]] = []
+    if recipe.pretrains and folder.done(PRETRAINED, pretraining_inputs(recipe, data)) is not None:
+        about = {"model": recipe.method.kind, "phase": "pretrain"}
+        pretrained = [about | record for record in folder.step_history(PRETRAINED)]
     finetuned = [
         {"model": model, "phase": "finetune"} | record
         for model in recipe.trained_models
         for record in folder.step_history(model)
     ]
-    return (pretrained if recipe.pretrains else []) + finetuned
+    return pretrained + finetuned
 
 
 def _csv(records: list[dict[str, Any]]) -> str:

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clickprompt import __version__
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import fingerprint, new_folder, read_manifest, write_manifest
+from clickprompt.training import DeviceName, Precision, choose_device, wants_bfloat16
 
 _STEP = "step.json"
 _STEP_FORMAT = 1
@@ -58,5 +60,11 @@ class RunFolder:
 
 
 def inputs_of(**parts: Any) -> str:
-    """Fingerprint of everything that decides a step's result."""
-    return fingerprint(parts)
+    """Fingerprint of everything that decides a step's result; this library's version is part of it."""
+    return fingerprint({**parts, "clickprompt": __version__})
+
+
+def machine(device: DeviceName, precision: Precision, *, words: bool) -> dict[str, Any]:
+    """What of the machine decides a step's numbers: the kind of processor, and the precision it computes in."""
+    chosen = choose_device(device)
+    return {"device": chosen.type, "bfloat16": wants_bfloat16(chosen, precision, reads_words=words)}

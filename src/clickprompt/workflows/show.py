@@ -13,6 +13,8 @@ from clickprompt.workflows.recipe import dump_recipe, load_recipe
 
 def show(what: Path, overrides: Sequence[str] = ()) -> str:
     """A bundle's, a prepared folder's or a recipe's description as text."""
+    if not what.exists():
+        raise ClickPromptError(f"{what}: no such file or folder")
     if what.is_file():
         return dump_recipe(load_recipe(what, overrides))
     if overrides:

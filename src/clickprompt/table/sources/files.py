@@ -97,6 +97,10 @@ class FilesSource(SourceConfig):
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         if self.label.column in names:
             raise ValueError(f"the label column {self.label.column!r} is also a field; models would see the answer")
+        if self.label.column == self.weight:
+            raise ValueError(
+                f"the label column {self.weight!r} is also the weight; rows without a click would not count"
+            )
         return self
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -61,7 +60,7 @@ def read_rows(
 def check_encoding(encoding: str) -> str:
     """The encoding, if Python knows one of that name. Raises ClickPromptError otherwise."""
     try:
-        codecs.lookup(encoding)
+        "x".encode(encoding)  # refuses codecs that are not of text, such as hex
     except LookupError:
         raise ClickPromptError(f"encoding {encoding!r} is not known; such as utf-8, latin-1 or cp1252") from None
     return encoding

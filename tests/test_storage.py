@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from clickprompt.settings import ClickPromptError
+from clickprompt.storage import fingerprint, new_folder, read_manifest, write_file, write_manifest
+
+
+def make(path, text: str = "hello", version: int = 1) -> None:
+    with new_folder(path) as folder:
+        (folder / "data.txt").write_text(text)
+        write_manifest(folder, "about.json", {"answer": 42}, kind="thing", version=version)
+
+
+def write_half(folder) -> None:
+    (folder / "data.txt").write_text("half")
+    (folder / "nowhere" / "data.txt").write_text("the other half")
+
+
+def read(path):
+    return read_manifest(path, "about.json", kind="thing", version=1)
+
+
+def test_a_folder_comes_back_as_it_was_written(tmp_path):
+    make(tmp_path / "a")
+    assert read(tmp_path / "a")["answer"] == 42
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
+    make(tmp_path / "a", "old")
+    with pytest.raises(ClickPromptError, match="no such file or folder"), new_folder(tmp_path / "a") as folder:
+        write_half(folder)
+    assert (tmp_path / "a" / "data.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_new_folder_takes_the_place_of_the_old(tmp_path):
+    make(tmp_path / "a", "old")
+    make(tmp_path / "a", "new")
+    assert (tmp_path / "a" / "data.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    read(tmp_path / "a")
+
+
+def test_what_is_wrong_with_a_folder_is_named(tmp_path):
+    path = tmp_path / "a"
+    with pytest.raises(ClickPromptError, match="no such folder; a thing was expected"):
+        read(path)
+    path.mkdir()
+    with pytest.raises(ClickPromptError, match=r"not a thing, it has no about\.json"):
+        read(path)
+    make(path, version=2)
+    with pytest.raises(ClickPromptError, match=r"thing of format 2, written by clickprompt .*reads format 1"):
+        read(path)
+    make(path)
+    (path / "data.txt").write_text("hellO")
+    with pytest.raises(ClickPromptError, match=r"data\.txt: changed since it was written"):
+        read(path)
+    (path / "data.txt").unlink()
+    with pytest.raises(ClickPromptError, match=r"thing is incomplete, data\.txt is missing"):
+        read(path)
+    make(path)
+    content = json.loads((path / "about.json").read_text())
+    (path / "about.json").write_text(json.dumps({**content, "answer": 43}))
+    with pytest.raises(ClickPromptError, match=r"about\.json: changed since it was written"):
+        read(path)
+    (path / "about.json").write_text("{half")
+    with pytest.raises(ClickPromptError, match="damaged, it is no longer JSON"):
+        read(path)
+
+
+def test_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ClickPromptError, match="there is a file where a folder should be"):
+        write_file(tmp_path / "file" / "inside.txt", "x")
+
+
+def test_fingerprints_go_by_content_not_by_order():
+    assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
