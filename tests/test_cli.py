@@ -68,6 +68,11 @@ def test_help_loads_no_library_that_is_slow_to_load():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_id_models_need_no_transformers():
+    code = "import sys, clickprompt.workflows, clickprompt.bundle; assert 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("command", ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "show", "list"])
 def test_every_command_has_help(command):
     assert "Usage" in call(command, "--help")

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 
 from clickprompt.contracts import FieldStatistics
 from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig, build_ctr_model
-from clickprompt.language import LanguageModelConfig, LanguageTokenizer, build_encoder, encoder_config_json
+from clickprompt.language import LanguageModelConfig, LanguageTokenizer
 from clickprompt.methods import AnyMethodConfig, ClickPrompt, ClickPromptConfig, IDOnly, Method
 from clickprompt.settings import ClickPromptError, Settings, explain
 from clickprompt.storage import clear_disk_errors, new_folder, read_manifest, write_manifest
@@ -56,6 +56,8 @@ def save_bundle(
         vocabulary.save(new)
         if isinstance(method, ClickPrompt):
             assert tokenizer is not None
+            from clickprompt.language import encoder_config_json
+
             (new / "language_model").mkdir()
             config = encoder_config_json(method.language)
             (new / "language_model" / "config.json").write_text(json.dumps(config, indent=2))
@@ -110,6 +112,8 @@ def _rebuild(
     ctr = build_ctr_model(ctr_config, statistics.num_fields, statistics.num_embeddings)
     if not isinstance(method_config, ClickPromptConfig):
         return IDOnly(ctr), None, None
+    from clickprompt.language import build_encoder
+
     encoder = build_encoder(json.loads((folder / "language_model" / "config.json").read_text()))
     tokenizer = LanguageTokenizer.load(folder / "language_model")
     return ClickPrompt(method_config, ctr, encoder, language.pooling), language, tokenizer

@@ -1,13 +1,40 @@
-"""Pretrained encoders made promptable: where they come from, how they read words beside prompts, what they return."""
+"""Pretrained encoders made promptable: where they come from, how they read words beside prompts, what they return.
+
+Names that need transformers load it when they are first used: it takes seconds, and ID models never need it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from clickprompt.language.config import LanguageModelConfig, PoolingName
-from clickprompt.language.encoder import EncoderStates, PromptedEncoder
-from clickprompt.language.load import LoadedLanguageModel, load_language_model
-from clickprompt.language.masked_token_head import MaskedTokenHead
 from clickprompt.language.pooling import pool
-from clickprompt.language.rebuild import build_encoder, encoder_config_json
 from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint
 from clickprompt.language.tokenizer import LanguageTokenizer
+
+if TYPE_CHECKING:
+    from clickprompt.language.encoder import EncoderStates, PromptedEncoder
+    from clickprompt.language.load import LoadedLanguageModel, load_language_model
+    from clickprompt.language.masked_token_head import MaskedTokenHead
+    from clickprompt.language.rebuild import build_encoder, encoder_config_json
+
+_LOADED_WHEN_USED = {
+    "EncoderStates": "encoder",
+    "PromptedEncoder": "encoder",
+    "LoadedLanguageModel": "load",
+    "load_language_model": "load",
+    "MaskedTokenHead": "masked_token_head",
+    "build_encoder": "rebuild",
+    "encoder_config_json": "rebuild",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_WHEN_USED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}"), name)
+
 
 __all__ = [
     "LANGUAGE_MODELS",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor
 
 from clickprompt.contracts import TokenBatch
 from clickprompt.language.config import PoolingName
-from clickprompt.language.encoder import EncoderStates
+
+if TYPE_CHECKING:
+    from clickprompt.language.encoder import EncoderStates
 
 
 def pool(states: EncoderStates, tokens: TokenBatch, pooling: PoolingName) -> Tensor:

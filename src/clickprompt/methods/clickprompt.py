@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +12,13 @@ from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch, ModelOutput, TokenBatch
 from clickprompt.ctr import CTRModel
-from clickprompt.language import MaskedTokenHead, PoolingName, PromptedEncoder, pool
+from clickprompt.language import PoolingName, pool
 from clickprompt.methods.method import Method, Pretrainable, in_full
 from clickprompt.methods.prompts import PromptConfig, PromptGenerator
 from clickprompt.settings import Settings
+
+if TYPE_CHECKING:
+    from clickprompt.language import MaskedTokenHead, PromptedEncoder
 
 
 class ClickPromptConfig(Settings):

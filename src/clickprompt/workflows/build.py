@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clickprompt.ctr import CTRModel, build_ctr_model
-from clickprompt.language import load_language_model
 from clickprompt.methods import ClickPrompt, ClickPromptConfig, IDOnly, MaskedField, MaskedFieldConfig
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.recipe import Recipe
@@ -34,6 +33,8 @@ def new_clickprompt(recipe: Recipe, data: Data, *, masked_token_head: bool) -> C
     """ClickPrompt with the LM's pretrained weights; with a masked-token head where it is to be pretrained."""
     assert isinstance(recipe.method, ClickPromptConfig)
     assert recipe.language_model is not None
+    from clickprompt.language import load_language_model
+
     ctr = new_ctr_model(recipe, data)
     seed_torch(recipe.seed, "language weights")
     loaded = load_language_model(recipe.language_model)

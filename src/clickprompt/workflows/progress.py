@@ -62,12 +62,12 @@ class LiveProgress:
         self.ids: dict[str, Any] = {}  # a task that comes again, such as validation, keeps its one bar
         self.console = Console(stderr=True, highlight=False)
         self.bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=12),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]}/s,"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left {task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=10),
+            TaskProgressColumn(table_column=Column(no_wrap=True, min_width=4)),
+            TextColumn("{task.fields[rate]}/s,", table_column=Column(no_wrap=True, min_width=9)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
+            TextColumn("left {task.fields[note]}", table_column=Column(no_wrap=True, ratio=1)),
             console=self.console,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -100,13 +101,11 @@ def example_sentences(data: Data) -> list[str]:
 
 def environment(recipe: Recipe) -> dict[str, str]:
     """Versions and machine."""
-    import transformers
-
     device = choose_device(recipe.device)
     return {
         "clickprompt": __version__,
         "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        "transformers": version("transformers"),
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "cores": str(os.cpu_count()),
