@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count, islice
 from typing import Any, Protocol
 
 import torch
@@ -78,67 +79,42 @@ def train(
     """Train; afterwards the method holds its best weights if it was validated, else its last.
 
     A step's loss is Σ loss(micro-batch) / Σ amount(micro-batch), so how a batch is cut never changes the gradient.
-    Raises ClickPromptError at the first loss that is not finite.
+    Raises ClickPromptError at the first logged loss that is not finite.
     """
     total = planned_steps(config, steps.steps_per_epoch)
     epoch_steps = min(steps.steps_per_epoch, total)
     result = TrainingResult()
-    reads_words = False
     window_loss, window_steps = torch.zeros((), device=device), 0
-    started = time.perf_counter()
-    measuring = 0.0
+    started, measuring = time.perf_counter(), 0.0
     method.train()
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for epoch in range(config.epochs):
-        for micro_batches in steps.epoch(epoch):
-            factor = learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule)
-            for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * factor
-            whole = sum(amount(batch) for batch in micro_batches)
-            for batch in micro_batches:
-                reads_words = batch.tokens is not None
-                with autocast(device, config.precision, reads_words=reads_words):
-                    part = loss(batch.to(device)) / max(whole, 1e-12)
-                part.backward()
-                window_loss += part.detach()
-            if config.gradient_clip is not None:
-                nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            result.steps += 1
-            result.samples += sum(len(batch) for batch in micro_batches)
-            window_steps += 1
-            last = result.steps == total
-            at_validation = validation is not None and (last or _due(result.steps, validation.per_epoch, epoch_steps))
-            if result.steps % log_every == 0 or last or at_validation:
-                mean_loss = float(window_loss) / window_steps
-                if not math.isfinite(mean_loss):
-                    raise ClickPromptError(
-                        f"step {result.steps}: the training loss is {mean_loss}; lower the learning rates "
-                        "or set gradient_clip"
-                    )
-                window_loss, window_steps = torch.zeros((), device=device), 0
-                learning = time.perf_counter() - started - measuring
-                record = {
-                    "step": result.steps,
-                    "epoch": round(result.steps / steps.steps_per_epoch, 4),
-                    "train_loss": mean_loss,
-                    "learning_rate": optimizer.param_groups[0]["lr"],
-                    "samples_per_second": result.samples / learning,
-                    "seconds": time.perf_counter() - started,
-                }
-                if at_validation and validation is not None:
-                    before = time.perf_counter()
-                    measures = validation.measure()
-                    measuring += time.perf_counter() - before
-                    validation.best.offer(method, measures["auc"], result.steps)
-                    record |= {f"validation_{name}": value for name, value in measures.items()}
-                result.history.append(record)
-            if report is not None:
-                report(result.samples, _note(result.history))
-            if last or (validation is not None and validation.best.exhausted):
-                break
-        if result.steps == total or (validation is not None and validation.best.exhausted):
+    for micro_batches in _steps_of(steps, total):
+        _set_learning_rates(optimizer, learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule))
+        window_loss += _take_step(micro_batches, loss, amount, optimizer, config, device)
+        window_steps += 1
+        result.steps += 1
+        result.samples += sum(len(batch) for batch in micro_batches)
+        last = result.steps == total
+        at_validation = validation is not None and (last or _due(result.steps, validation.per_epoch, epoch_steps))
+        if result.steps % log_every == 0 or last or at_validation:
+            record = {
+                "step": result.steps,
+                "epoch": round(result.steps / steps.steps_per_epoch, 4),
+                "train_loss": _finite(float(window_loss) / window_steps, result.steps),
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "samples_per_second": result.samples / (time.perf_counter() - started - measuring),
+                "seconds": time.perf_counter() - started,
+            }
+            window_loss, window_steps = torch.zeros((), device=device), 0
+            if at_validation and validation is not None:
+                before = time.perf_counter()
+                measures = validation.measure()
+                measuring += time.perf_counter() - before
+                validation.best.offer(method, measures["auc"], result.steps)
+                record |= {f"validation_{name}": value for name, value in measures.items()}
+            result.history.append(record)
+        if report is not None:
+            report(result.samples, _note(result.history))
+        if validation is not None and validation.best.exhausted:
             break
     result.seconds = time.perf_counter() - started
     if validation is not None:
@@ -146,6 +122,46 @@ def train(
         result.best_auc, result.best_step = validation.best.auc, validation.best.step
     method.eval()
     return result
+
+
+def _steps_of(steps: Steps, total: int) -> Iterator[list[ClickBatch]]:
+    """Epoch after epoch, until `total` steps."""
+    return islice(chain.from_iterable(map(steps.epoch, count())), total)
+
+
+def _take_step(
+    micro_batches: list[ClickBatch],
+    loss: Loss,
+    amount: Callable[[ClickBatch], float],
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    device: torch.device,
+) -> Tensor:
+    """One optimizer step over all micro-batches; the step's loss, a scalar."""
+    whole = sum(amount(batch) for batch in micro_batches)
+    step_loss = torch.zeros((), device=device)
+    for batch in micro_batches:
+        with autocast(device, config.precision, reads_words=batch.tokens is not None):
+            part = loss(batch.to(device)) / max(whole, 1e-12)
+        part.backward()
+        step_loss += part.detach()
+    if config.gradient_clip is not None:
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return step_loss
+
+
+def _set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+
+
+def _finite(loss: float, step: int) -> float:
+    if math.isfinite(loss):
+        return loss
+    raise ClickPromptError(f"step {step}: the training loss is {loss}; lower the learning rates or set gradient_clip")
 
 
 def _due(step: int, times: int, epoch_steps: int) -> bool:
@@ -156,7 +172,6 @@ def _due(step: int, times: int, epoch_steps: int) -> bool:
 def _note(history: list[dict[str, Any]]) -> str:
     if not history:
         return ""
-    latest = history[-1]
     aucs = [record["validation_auc"] for record in history if "validation_auc" in record]
     auc = f", validation AUC {aucs[-1]:.4f}" if aucs else ""
-    return f"loss {latest['train_loss']:.4f}{auc}"
+    return f"loss {history[-1]['train_loss']:.4f}{auc}"
