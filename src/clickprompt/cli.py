@@ -42,7 +42,7 @@ Prepared = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Read, split, number and tokenize raw rows.")
 def prepare(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
     """Read raw rows, split them, number their values, tokenize their texts."""
     with _running(recipe, set_, out, prepared) as (_, folder, data, progress):
@@ -51,7 +51,7 @@ def prepare(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared
         progress.say(f"prepared: {folder.prepared}")
 
 
-@app.command()
+@app.command(short_help="PA-MLM: teach the ID model what the words mean.")
 def pretrain(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
     """Pretrain without labels: PA-MLM teaches the ID model what the words mean."""
     with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
@@ -60,7 +60,7 @@ def pretrain(recipe: RecipePath, set_: Settings = None, out: Out = None, prepare
         workflow(settings, folder, data, progress)
 
 
-@app.command()
+@app.command(short_help="Train each model on clicks and save its bundle.")
 def finetune(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
     """Train every model of the recipe on clicks and save its bundle; pretrains first where that is still to do."""
     with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
@@ -70,7 +70,7 @@ def finetune(recipe: RecipePath, set_: Settings = None, out: Out = None, prepare
             workflow(settings, model, folder, data, progress)
 
 
-@app.command()
+@app.command(short_help="Score the test rows; write metrics and report.")
 def evaluate(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
     """Score the test rows with every trained model; write metrics.json, history.csv and report.html."""
     with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
@@ -80,7 +80,7 @@ def evaluate(recipe: RecipePath, set_: Settings = None, out: Out = None, prepare
     _results(records, folder)
 
 
-@app.command()
+@app.command(short_help="All of it, passing over what is already done.")
 def run(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
     """Do all of it: prepare, pretrain, finetune, evaluate. Steps already done with the same inputs are passed over."""
     with _settings(recipe, set_, out, prepared) as (settings, folder, progress):
@@ -90,7 +90,7 @@ def run(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Pr
     _results(records, folder)
 
 
-@app.command()
+@app.command(short_help="Score raw rows with a bundle.")
 def predict(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a trained model.")],
     rows: Annotated[Path, typer.Argument(metavar="ROWS", help="CSV, TSV, Parquet, Arrow or JSON-lines file.")],
@@ -107,7 +107,7 @@ def predict(
         typer.echo(workflow(bundle, rows, out, encoding, device, progress))
 
 
-@app.command()
+@app.command(short_help="Describe a bundle, recipe or prepared folder.")
 def show(
     what: Annotated[Path, typer.Argument(metavar="BUNDLE|RECIPE|PREPARED", help="What to describe.")],
     set_: Settings = None,
@@ -119,7 +119,7 @@ def show(
         typer.echo(workflow(what, set_ or []), nl=False)
 
 
-@app.command("list")
+@app.command("list", short_help="Name what a recipe can choose from.")
 def list_(
     what: Annotated[str, typer.Argument(metavar="ctr-models|methods|sources|language-models", help="What to name.")],
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import socket
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -105,7 +106,8 @@ def not_found(source: Source, error: Exception) -> ClickPromptError:
     if source.folder:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return ClickPromptError(f"language_model.name: {source.location} cannot be read as a checkpoint: {reason}")
+    near = " (did you mean minilm?)" if get_close_matches(source.location, ["minilm"], cutoff=0.7) else ""
     return ClickPromptError(
-        f"language_model.name: {source.location!r} is no folder here, is not in the local cache, and the Hub could not "
+        f"language_model.name: {source.location!r}{near} is no folder here, is not in the local cache, and the Hub could not "
         "be reached or has no such model or revision; give a folder, check the name, or connect to the network"
     )
