@@ -108,6 +108,6 @@ def not_found(source: Source, error: Exception) -> ClickPromptError:
         return ClickPromptError(f"language_model.name: {source.location} cannot be read as a checkpoint: {reason}")
     near = " (did you mean minilm?)" if get_close_matches(source.location, ["minilm"], cutoff=0.7) else ""
     return ClickPromptError(
-        f"language_model.name: {source.location!r}{near} is no folder here, is not in the local cache, and the Hub could not "
-        "be reached or has no such model or revision; give a folder, check the name, or connect to the network"
+        f"language_model.name: {source.location!r}{near} is no folder here, is not in the local cache, and the Hub "
+        "could not be reached or has no such model; give a folder, check name and revision, or connect to a network"
     )
