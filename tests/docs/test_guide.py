@@ -30,11 +30,12 @@ def test_the_guides_recipe_is_a_recipe():
 def test_python_that_uses_a_bundle_runs(tiny_recipe, tmp_path, monkeypatch):
     tiny_recipe |= {"models": ["clickprompt-without-lm"]}
     run(parse_recipe(tiny_recipe), RunFolder(tmp_path / "runs" / "quickstart"), SilentProgress())
-    pl.DataFrame({"User ID": ["1", "2"]}).write_parquet(tmp_path / "candidates.parquet")
+    pl.DataFrame({"user": ["1", "2"]}).write_parquet(tmp_path / "candidates.parquet")
     monkeypatch.chdir(tmp_path)
     examples = [block for page in PAGES for block in blocks(page, "python") if "Predictor.load" in block]
     assert len(examples) == 2
     for example in examples:
+        example = example.replace("User ID", "user")  # the tiny table's name for it
         exec(compile(example, "docs", "exec", dont_inherit=True), {})
 
 
