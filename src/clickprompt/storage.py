@@ -120,25 +120,15 @@ def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> dict[s
             f"{folder}: {kind} of format {manifest.get('format_version')}, written by clickprompt "
             f"{manifest.get('clickprompt_version', '?')}; this version reads format {version}: make it again"
         )
-    check_files(folder, {name: str(manifest.pop("manifest_sha256", "")), **manifest["files"]}, kind, manifest, name)
+    if manifest.pop("manifest_sha256", None) != _manifest_sha256(manifest):
+        raise _changed(path, folder)
+    for file, expected in manifest["files"].items():
+        if not (folder / file).is_file():
+            raise ClickPromptError(f"{folder}: {kind} is incomplete, {file} is missing; delete it and make it again")
+        with clear_disk_errors(folder / file):
+            if sha256_of(folder / file) != expected:
+                raise _changed(folder / file, folder)
     return manifest
-
-
-def check_files(folder: Path, files: dict[str, str], kind: str, manifest: dict[str, Any], manifest_name: str) -> None:
-    """Raise ClickPromptError for the first file that is missing or whose bytes have changed."""
-    for name, expected in files.items():
-        path = folder / name
-        if name == manifest_name:
-            actual = _manifest_sha256(manifest)
-        elif not path.is_file():
-            raise ClickPromptError(f"{folder}: {kind} is incomplete, {name} is missing; delete it and make it again")
-        else:
-            with clear_disk_errors(path):
-                actual = sha256_of(path)
-        if actual != expected:
-            raise ClickPromptError(
-                f"{path}: changed since it was written (SHA-256 differs); delete {folder} and make it again"
-            )
 
 
 def write_manifest(folder: Path, name: str, content: dict[str, Any], *, kind: str, version: int) -> None:
@@ -155,6 +145,12 @@ def write_manifest(folder: Path, name: str, content: dict[str, Any], *, kind: st
     manifest = json.loads(json.dumps(manifest))
     text = json.dumps({**manifest, "manifest_sha256": _manifest_sha256(manifest)}, indent=2, ensure_ascii=False)
     write_file(folder / name, text + "\n")
+
+
+def _changed(path: Path, folder: Path) -> ClickPromptError:
+    return ClickPromptError(
+        f"{path}: changed since it was written (SHA-256 differs); delete {folder} and make it again"
+    )
 
 
 def _manifest_sha256(manifest: dict[str, Any]) -> str:

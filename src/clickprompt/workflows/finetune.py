@@ -28,7 +28,7 @@ from clickprompt.training import (
 from clickprompt.workflows.build import new_clickprompt, new_id_only
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
-from clickprompt.workflows.pretrain import load_pretrained, pretraining_inputs, rows_at_once
+from clickprompt.workflows.pretrain import load_pretrained, pretrain, pretraining_inputs, rows_at_once
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
@@ -72,8 +72,6 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
     if model != "id-only":
         state = run.done(PRETRAINED, pretraining_inputs(recipe, data))
         if state is None:
-            from clickprompt.workflows.pretrain import pretrain
-
             pretrain(recipe, run, data, progress)
             state = run.done(PRETRAINED, pretraining_inputs(recipe, data))
             assert state is not None
