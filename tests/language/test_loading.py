@@ -126,7 +126,7 @@ def test_wrong_names(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text("{}")
     assert "cannot be read as a checkpoint" in refused(name=str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert "give a folder, check the name, or connect" in refused(name="no-such-model-at-all")
+    assert "give a folder, check name and revision, or connect" in refused(name="no-such-model-at-all")
     assert "'someone/no-such-model'" in refused(name="someone/no-such-model", revision="v1")
 
 
