@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rows and repeats: under a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the records to a file")
     options = parser.parse_args()
-    rows, repeats, values = (10_000, 1, 12_000) if options.quick else (200_000, 5, 12_000)
+    rows, repeats, values = (40_000, 1, 12_000) if options.quick else (200_000, 5, 12_000)
     records = []
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {rows:,} rows, median of {repeats}")
     apart = {"max_workers": 1, "mp_context": get_context("spawn"), "max_tasks_per_child": 1}
