@@ -131,7 +131,8 @@ def edit(path: Path, line: int, text: str) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_wrong_recipes(recipe, tmp_path):
+def test_wrong_recipes(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the default folder of a run is below where one stands
     assert "pretrain.epoch is not a setting of pretrain (did you mean epochs?)" in fails(
         "run", recipe, "--set", "pretrain.epoch=1"
     )
