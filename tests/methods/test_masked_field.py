@@ -23,9 +23,9 @@ def rows(ids: list[list[int]]) -> ClickBatch:
 
 def test_negatives_are_drawn_within_the_field_by_training_frequency():
     torch.manual_seed(1)
-    drawn = masked_field(negatives=50)._sample(torch.tensor([0, 1]).repeat(400))
+    drawn = masked_field(negatives=50)._sample(torch.tensor([0, 1]).repeat(4000))
     for field, (low, high) in enumerate([(0, 4), (4, 7)]):
-        shares = np.bincount(drawn[field::2].flatten().numpy(), minlength=7) / (400 * 50)
+        shares = np.bincount(drawn[field::2].flatten().numpy(), minlength=7) / (4000 * 50)
         expected = np.where((np.arange(7) >= low) & (np.arange(7) < high), COUNTS, 0)
         np.testing.assert_allclose(shares, expected / expected.sum(), atol=0.01)
 

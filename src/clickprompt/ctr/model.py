@@ -8,6 +8,7 @@ from pydantic import Field as Setting
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from clickprompt.ctr.embedding import EmbeddingTable
 from clickprompt.settings import Settings
 
 
@@ -21,11 +22,16 @@ class CTRModelConfig(Settings):
     embedding_std: float = Setting(default=0.01, gt=0)
     """Standard deviation of a new embedding row."""
 
+    @property
+    def embedding_width(self) -> int:
+        """Numbers a row of the table holds: `embedding_dim`, and whatever else a model keeps per value, beside it."""
+        return self.embedding_dim
+
 
 class CTRModel(nn.Module, ABC):
     """p(click) = σ(head(q)), q = interact(embed(ids)).
 
-    Shapes: feature_ids int64 (batch, fields) → embeddings (batch, fields, embedding_dim) → q (batch,
+    Shapes: feature_ids int64 (batch, fields) → embeddings (batch, fields, embedding_width) → q (batch,
     representation_dim) → logit (batch,). Field f's OOV row is embedding row `num_embeddings − num_fields + f`.
 
     A subclass sets `representation_dim`, builds its layers, calls `build_head`, and writes `interact`.
@@ -38,8 +44,7 @@ class CTRModel(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.num_fields = num_fields
-        self.embedding = nn.Embedding(num_embeddings, config.embedding_dim)
-        nn.init.normal_(self.embedding.weight, std=config.embedding_std)
+        self.embedding = EmbeddingTable(num_embeddings, config.embedding_width, config.embedding_std)
         self.output: nn.Module
 
     def build_head(self, representation_dim: int) -> None:
@@ -49,7 +54,7 @@ class CTRModel(nn.Module, ABC):
 
     @abstractmethod
     def interact(self, embeddings: Tensor) -> Tensor:
-        """Embeddings (batch, fields, embedding_dim) → q (batch, representation_dim)."""
+        """Embeddings (batch, fields, embedding_width) → q (batch, representation_dim)."""
 
     def representation(self, feature_ids: Tensor) -> Tensor:
         """q of each row."""

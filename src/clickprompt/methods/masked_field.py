@@ -39,8 +39,8 @@ class MaskedField(Method, Pretrainable):
         super().__init__()
         self.config = config
         self.ctr = ctr
-        self.mask_vector = nn.Parameter(torch.zeros(ctr.config.embedding_dim))
-        self.recover = nn.Linear(ctr.representation_dim, ctr.num_fields * ctr.config.embedding_dim)
+        self.mask_vector = nn.Parameter(torch.zeros(ctr.config.embedding_width))
+        self.recover = nn.Linear(ctr.representation_dim, ctr.num_fields * ctr.config.embedding_width)
         counts = torch.tensor(statistics.counts).long().clamp(min=1)
         cumulative = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
         offsets = torch.tensor(statistics.offsets).long()

@@ -23,8 +23,12 @@ class CTRModelContract:
     num_embeddings: ClassVar[int] = 30
 
     def reference(self, weights: Weights, embeddings: np.ndarray) -> np.ndarray:
-        """q in float64 from the formula, without torch: embeddings (batch, fields, embedding_dim) → (batch, D)."""
+        """q in float64 from the formula, without torch: embeddings (batch, fields, embedding_width) → (batch, D)."""
         raise NotImplementedError
+
+    def reference_head(self, weights: Weights, q: np.ndarray) -> np.ndarray:
+        """Logit (batch,) from q (batch, D) in float64; the usual linear head unless a test says otherwise."""
+        return q @ weights["output.weight"][0] + weights["output.bias"][0]
 
     def model(self) -> CTRModel:
         """A model in float64 with random weights, large enough that no term of the formula is lost in rounding."""
@@ -45,7 +49,7 @@ class CTRModelContract:
         weights = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
         q = self.reference(weights, weights["embedding.weight"][ids.numpy()])
         np.testing.assert_allclose(model.representation(ids).detach().numpy(), q, rtol=1e-10, atol=1e-12)
-        logit = q @ weights["output.weight"][0] + weights["output.bias"][0]
+        logit = self.reference_head(weights, q)
         np.testing.assert_allclose(model(ids).detach().numpy(), logit, rtol=1e-10, atol=1e-12)
 
     def test_shapes(self) -> None:
@@ -55,7 +59,9 @@ class CTRModelContract:
 
     def test_gradients(self) -> None:
         model = self.model()
-        embeddings = torch.randn(2, self.num_fields, self.config.embedding_dim, dtype=torch.float64, requires_grad=True)
+        embeddings = torch.randn(
+            2, self.num_fields, self.config.embedding_width, dtype=torch.float64, requires_grad=True
+        )
         assert torch.autograd.gradcheck(lambda e: model.head(model.interact(e)), embeddings, atol=1e-6)
 
     def test_every_parameter_learns_and_only_looked_up_rows_do(self) -> None:
