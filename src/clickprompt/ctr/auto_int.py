@@ -9,11 +9,15 @@ from pydantic import Field as Setting
 from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
-from clickprompt.ctr.model import CTRModel, CTRModelConfig, tower
+from clickprompt.ctr.model import CTRModel, CTRModelConfig, published_sizes, tower
 
 
 class AutoIntConfig(CTRModelConfig):
     """AutoInt: self-attention over fields beside a deep tower."""
+
+    published = published_sizes(
+        attention_layers=6, heads=1, attention_dim=32, scaled=False, residual=True, hidden_sizes=(256,) * 6
+    )
 
     kind: Literal["auto-int"] = "auto-int"
     attention_layers: PositiveInt = 6

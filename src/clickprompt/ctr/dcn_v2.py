@@ -9,11 +9,15 @@ from pydantic import Field as Setting
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from clickprompt.ctr.model import CTRModel, CTRModelConfig, tower
+from clickprompt.ctr.model import CTRModel, CTRModelConfig, published_sizes, tower
 
 
 class DCNv2Config(CTRModelConfig):
     """DCNv2: a cross network with full matrices beside a deep tower."""
+
+    published = published_sizes(
+        cross_layers=[6, 6, 3, 6], hidden_sizes=[(256,) * 6, (256,) * 6, (256,) * 3, (512,) * 6]
+    )
 
     kind: Literal["dcn-v2"] = "dcn-v2"
     cross_layers: PositiveInt = 6

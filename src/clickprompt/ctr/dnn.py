@@ -8,11 +8,13 @@ from pydantic import Field as Setting
 from pydantic import PositiveInt
 from torch import Tensor
 
-from clickprompt.ctr.model import CTRModel, CTRModelConfig, tower
+from clickprompt.ctr.model import CTRModel, CTRModelConfig, published_sizes, tower
 
 
 class DNNConfig(CTRModelConfig):
     """DNN: a multilayer perceptron over concatenated embeddings."""
+
+    published = published_sizes(hidden_sizes=(256,) * 6)
 
     kind: Literal["dnn"] = "dnn"
     hidden_sizes: tuple[PositiveInt, ...] = Setting(default=(256,) * 6, min_length=1)

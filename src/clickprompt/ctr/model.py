@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field as Setting
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
 from clickprompt.ctr.embedding import EmbeddingTable
 from clickprompt.settings import Settings
 
 
+DataSet = Literal["movielens-1m", "bookcrossing", "amazon-toys", "goodreads"]
+"""The data sets of the ClickPrompt paper, for which its authors tuned every ID model's sizes."""
+
+
+def published_sizes(**sizes: Any) -> dict[str, dict[str, Any]]:
+    """Settings by data set; a list holds one value for each in `DataSet`'s order, anything else holds for all.
+
+    Embedding sizes are 32, 32, 16, 16 unless given.
+    """
+    sizes = {"embedding_dim": [32, 32, 16, 16], **sizes}
+    return {
+        data_set: {name: value[place] if isinstance(value, list) else value for name, value in sizes.items()}
+        for place, data_set in enumerate(get_args(DataSet))
+    }
+
+
 class CTRModelConfig(Settings):
     """Settings that all ID models share."""
 
+    published: ClassVar[Mapping[str, Mapping[str, Any]]] = published_sizes()
+    """The authors' settings by data set."""
+
     kind: str
     """Which model; each subclass sets its own name."""
+    preset: DataSet | None = None
+    """Take all that is not set here from the authors' sizes for this data set."""
     embedding_dim: PositiveInt = 32
     """Width of an embedding row."""
     embedding_std: float = Setting(default=0.01, gt=0)
     """Standard deviation of a new embedding row."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, settings: Any) -> Any:
+        if not isinstance(settings, Mapping) or settings.get("preset") not in cls.published:
+            return settings
+        return {**cls.published[settings["preset"]], **settings}
 
     @property
     def embedding_width(self) -> int:
