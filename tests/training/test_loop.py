@@ -45,7 +45,7 @@ def fit(rows: Rows, **settings):
         return nn.functional.binary_cross_entropy_with_logits(method(batch).logits, batch.labels, reduction="sum")
 
     config = TrainingConfig(ctr_learning_rate=0.05, **{"epochs": 3, **settings.pop("config", {})})
-    optimizer = build_optimizer({"ctr": method.parameters()}, {"ctr": 0.05}, config.weight_decay)
+    optimizer = build_optimizer({"ctr": method.parameters()}, {"ctr": 0.05}, config)
     result = train(
         method,
         rows,
@@ -124,8 +124,8 @@ def test_gradient_clip_bounds_the_norm():
     seen = []
     method = Logistic()
     config = TrainingConfig(epochs=1, gradient_clip=1e-3)
-    optimizer = build_optimizer({"ctr": method.parameters()}, {"ctr": 0.1}, 0.0)
-    optimizer.register_step_pre_hook(lambda *_: seen.append(float(method.weight.grad.norm())))
+    optimizer = build_optimizer({"ctr": method.parameters()}, {"ctr": 0.1}, config)
+    optimizer.dense.register_step_pre_hook(lambda *_: seen.append(float(method.weight.grad.norm())))
 
     def loss(batch: ClickBatch) -> torch.Tensor:
         return nn.functional.binary_cross_entropy_with_logits(method(batch).logits, batch.labels, reduction="sum")

@@ -1,13 +1,15 @@
 import torch
 from torch import nn
 
-from clickprompt.training import build_optimizer
+from clickprompt.training import TrainingConfig, build_optimizer
 
 
 def test_each_part_has_its_rate_and_vectors_do_not_decay():
     ctr, language = nn.Linear(3, 2), nn.Linear(3, 2)
     optimizer = build_optimizer(
-        {"ctr": ctr.parameters(), "language": language.parameters()}, {"ctr": 1e-3, "language": 5e-5}, weight_decay=0.1
+        {"ctr": ctr.parameters(), "language": language.parameters()},
+        {"ctr": 1e-3, "language": 5e-5},
+        TrainingConfig(weight_decay=0.1),
     )
     groups = {
         (group["part"], group["params"][0].ndim): (group["lr"], group["weight_decay"])
@@ -24,7 +26,7 @@ def test_each_part_has_its_rate_and_vectors_do_not_decay():
 def test_rate_zero_freezes_a_part():
     ctr, language = nn.Linear(3, 2), nn.Linear(3, 2)
     optimizer = build_optimizer(
-        {"ctr": ctr.parameters(), "language": language.parameters()}, {"ctr": 1.0, "language": 0.0}, 0.0
+        {"ctr": ctr.parameters(), "language": language.parameters()}, {"ctr": 1.0, "language": 0.0}, TrainingConfig()
     )
     assert not any(parameter.requires_grad for parameter in language.parameters())
     before = language.weight.clone()

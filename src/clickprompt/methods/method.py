@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch, ModelOutput
+from clickprompt.ctr.embedding import EmbeddingTable
 
 Part = Literal["ctr", "language"]
 
@@ -31,6 +32,10 @@ class Method(nn.Module, ABC):
         language = {id(parameter): parameter for parameter in self.language_parameters()}
         rest = [parameter for parameter in self.parameters() if id(parameter) not in language]
         return {"ctr": rest, "language": list(language.values())}
+
+    def embedding_tables(self) -> list[EmbeddingTable]:
+        """Tables that an optimizer may train row by row."""
+        return [module for module in self.modules() if isinstance(module, EmbeddingTable)]
 
     def click_loss(self, batch: ClickBatch) -> Tensor:
         """Binary cross entropy of the labels, weighted, summed over the batch: a scalar."""

@@ -11,7 +11,7 @@ from clickprompt.training.config import (
 from clickprompt.training.device import DeviceName, autocast, bfloat16_pays, choose_device, wants_bfloat16
 from clickprompt.training.early_stopping import BestWeights
 from clickprompt.training.loop import TrainingResult, Validation, planned_steps, train
-from clickprompt.training.optimizer import build_optimizer
+from clickprompt.training.optimizer import MethodOptimizer, build_optimizer
 from clickprompt.training.scoring import score
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "EarlyStoppingConfig",
     "FinetuneConfig",
     "FinetuneWithLanguageModelConfig",
+    "MethodOptimizer",
     "Precision",
     "PretrainConfig",
     "TrainingConfig",

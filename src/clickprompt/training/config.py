@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import Field as Setting
 from pydantic import NonNegativeInt, PositiveInt
 
+from clickprompt.calibration import CalibrationKind
 from clickprompt.settings import Settings
 
 Precision = Literal["auto", "float32", "bfloat16"]
+EmbeddingOptimizer = Literal["auto", "dense", "sparse", "rowwise-adagrad"]
 
 
 class TrainingConfig(Settings):
@@ -25,6 +27,11 @@ class TrainingConfig(Settings):
     """Rows that pass through the LM at once; gradients add up to the whole batch. Unset: what suits the device."""
     ctr_learning_rate: float = Setting(default=1e-3, ge=0)
     """Of the ID model, the prompts' projections and all new heads."""
+    embedding_optimizer: EmbeddingOptimizer = "auto"
+    """`dense`: AdamW over the whole table; `sparse`: the same by the rows of the batch, for large tables;
+    `rowwise-adagrad`: one number a row and no decay, for tables that fill the memory; `auto`: by the table's size."""
+    embedding_learning_rate: float | None = Setting(default=None, ge=0)
+    """Of the embedding table; unset: `ctr_learning_rate`. 0 freezes it."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How learning rates fall after warm-up: not at all, or to zero."""
     warmup_ratio: float = Setting(default=0.0, ge=0, lt=1)
@@ -74,6 +81,9 @@ class FinetuneConfig(TrainingConfig):
     """Validation AUC is measured so many times an epoch, at even distances, the last at its end."""
     early_stopping: EarlyStoppingConfig | None = EarlyStoppingConfig()
     """Null: train all epochs. The best weights are kept either way."""
+    calibration: CalibrationKind = "none"
+    """What is fitted on validation rows after training, kept in the bundle and put through every logit: `platt`, a line;
+    `isotonic`, any rising curve."""
 
 
 class FinetuneWithLanguageModelConfig(FinetuneConfig):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -18,15 +20,11 @@ class BestWeights:
         self.evaluations_since = 0
         self._weights: dict[str, torch.Tensor] = {}
 
-    def offer(self, method: nn.Module, auc: float, step: int) -> None:
-        """Look at an evaluation; copy the weights if it is the best so far."""
+    def offer(self, read_into: Callable[[dict[str, torch.Tensor]], None], auc: float, step: int) -> None:
+        """Look at an evaluation; if it is the best so far, let the present weights be read into the copy."""
         if auc > self.auc:
             self.auc, self.step, self.evaluations_since = auc, step, 0
-            self._weights = {
-                name: parameter.detach().clone()
-                for name, parameter in method.named_parameters()
-                if parameter.requires_grad
-            }
+            read_into(self._weights)
         else:
             self.evaluations_since += 1
 

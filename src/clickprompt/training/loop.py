@@ -17,6 +17,7 @@ from clickprompt.settings import ClickPromptError
 from clickprompt.training.config import TrainingConfig
 from clickprompt.training.device import autocast
 from clickprompt.training.early_stopping import BestWeights
+from clickprompt.training.optimizer import MethodOptimizer
 from clickprompt.training.schedule import learning_rate_factor
 
 Loss = Callable[[ClickBatch], Tensor]
@@ -68,7 +69,7 @@ def train(
     steps: Steps,
     loss: Loss,
     amount: Callable[[ClickBatch], float],
-    optimizer: torch.optim.Optimizer,
+    optimizer: MethodOptimizer,
     config: TrainingConfig,
     device: torch.device,
     *,
@@ -88,7 +89,7 @@ def train(
     started, measuring = time.perf_counter(), 0.0
     method.train()
     for micro_batches in _steps_of(steps, total):
-        _set_learning_rates(optimizer, learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule))
+        optimizer.scale_rates(learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule))
         window_loss += _take_step(micro_batches, loss, amount, optimizer, config, device)
         window_steps += 1
         result.steps += 1
@@ -100,7 +101,7 @@ def train(
                 "step": result.steps,
                 "epoch": round(result.steps / steps.steps_per_epoch, 4),
                 "train_loss": _finite(float(window_loss) / window_steps, result.steps),
-                "learning_rate": optimizer.param_groups[0]["lr"],
+                "learning_rate": optimizer.learning_rate,
                 "samples_per_second": result.samples / (time.perf_counter() - started - measuring),
                 "seconds": time.perf_counter() - started,
             }
@@ -109,7 +110,9 @@ def train(
                 before = time.perf_counter()
                 measures = validation.measure()
                 measuring += time.perf_counter() - before
-                validation.best.offer(method, measures["auc"], result.steps)
+                validation.best.offer(
+                    lambda weights: optimizer.read_into(weights, method), measures["auc"], result.steps
+                )
                 record |= {f"validation_{name}": value for name, value in measures.items()}
             result.history.append(record)
         if report is not None:
@@ -117,6 +120,7 @@ def train(
         if validation is not None and validation.best.exhausted:
             break
     result.seconds = time.perf_counter() - started
+    optimizer.release()
     if validation is not None:
         validation.best.restore(method)
         result.best_auc, result.best_step = validation.best.auc, validation.best.step
@@ -133,7 +137,7 @@ def _take_step(
     micro_batches: list[ClickBatch],
     loss: Loss,
     amount: Callable[[ClickBatch], float],
-    optimizer: torch.optim.Optimizer,
+    optimizer: MethodOptimizer,
     config: TrainingConfig,
     device: torch.device,
 ) -> Tensor:
@@ -146,16 +150,9 @@ def _take_step(
         part.backward()
         step_loss += part.detach()
     if config.gradient_clip is not None:
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
+        optimizer.clip(config.gradient_clip)
     optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
     return step_loss
-
-
-def _set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = group["base_lr"] * factor
 
 
 def _finite(loss: float, step: int) -> float:

@@ -92,7 +92,7 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
     )
     method.to(device)
     rates = {"ctr": config.ctr_learning_rate, "language": config.language_learning_rate}
-    optimizer = build_optimizer(method.parts(), rates, config.weight_decay)
+    optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
     seed_torch(recipe.seed, "pretrain draws")
     total = planned_steps(config, steps.steps_per_epoch)
     report = progress.start("pretrain", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows")
