@@ -82,8 +82,8 @@ class FinetuneConfig(TrainingConfig):
     early_stopping: EarlyStoppingConfig | None = EarlyStoppingConfig()
     """Null: train all epochs. The best weights are kept either way."""
     calibration: CalibrationKind = "none"
-    """What is fitted on validation rows after training, kept in the bundle and put through every logit: `platt`, a line;
-    `isotonic`, any rising curve."""
+    """Fitted on validation rows after training, kept in the bundle, and put between logit and probability: `platt` is
+    a line, `isotonic` any rising curve."""
 
 
 class FinetuneWithLanguageModelConfig(FinetuneConfig):

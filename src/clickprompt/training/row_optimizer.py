@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -62,7 +63,10 @@ class RowOptimizer(ABC):
         weights, *state = self.present(index)
         if torch.is_grad_enabled():
             self._looked_up.append(Rows(index, weights.requires_grad_(), tuple(state)))
-        return F.embedding(places, weights)
+        if weights.device.type != "cpu":
+            return F.embedding(places, weights)
+        # on the CPU the gradient of index_select takes a quarter of the time of embedding's
+        return weights.index_select(0, places.flatten()).unflatten(0, places.shape)
 
     def gradients(self) -> list[Tensor]:
         """The rows looked up since the last step as tensors that hold their gradients, each row once."""
@@ -97,6 +101,20 @@ class RowOptimizer(ABC):
         self.read_into(self.table.weight)
         self.forget()
         self.table.lookup = None
+
+
+def copy_rows(table: Tensor, index: Tensor | slice) -> Tensor:
+    """A copy of these rows."""
+    return table[index].clone() if isinstance(index, slice) else table.index_select(0, index)
+
+
+def put_rows(table: Tensor, index: Tensor, rows: Tensor) -> None:
+    """Overwrite these rows. On the CPU a row at a time, as one piece of memory: twice as fast as index_copy_."""
+    if table.device.type != "cpu":
+        table.index_copy_(0, index, rows)
+        return
+    piece = np.dtype((np.void, table.element_size() * table.shape[1]))
+    table.numpy().view(piece)[:, 0][index.numpy()] = rows.numpy().view(piece)[:, 0]
 
 
 def _merged(looked_up: list[Rows]) -> Rows:
