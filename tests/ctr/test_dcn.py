@@ -21,7 +21,6 @@ class TestDCN(CTRModelContract):
 
 def test_the_authors_sizes():
     configs = [DCNConfig(preset=name) for name in DCNConfig.published]
-    assert (
-        [config.cross_layers for config in configs] == [len(config.hidden_sizes) for config in configs] == [4, 4, 3, 4]
-    )
+    assert [config.cross_layers for config in configs] == [4, 4, 3, 4]
+    assert [len(config.hidden_sizes) for config in configs] == [4, 4, 3, 4]
     assert configs[3].hidden_sizes == (512,) * 4

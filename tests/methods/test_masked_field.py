@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from clickprompt.contracts import ClickBatch, FieldStatistics
+from clickprompt.contracts import ClickBatch, FieldStatistics, ListIds
 from clickprompt.ctr import build_ctr_model
 from clickprompt.ctr.dnn import DNNConfig
 from clickprompt.methods import MaskedField, MaskedFieldConfig
@@ -63,3 +63,19 @@ def test_every_part_learns():
     for name, parameter in method.named_parameters():
         if not name.startswith("ctr.output"):
             assert parameter.grad.abs().sum() > 0, name
+
+
+def test_lists_are_read_and_never_recovered():
+    torch.manual_seed(0)
+    statistics = FieldStatistics(("a", "b"), ("user", "item"), np.array([0, 4, 7]), COUNTS, (None, "mean"))
+    ctr = build_ctr_model(DNNConfig(embedding_dim=3, hidden_sizes=(8,), embedding_std=0.5), 2, 9, statistics.pooling)
+    method = MaskedField(MaskedFieldConfig(), ctr, statistics)
+    lists = (ListIds(1, torch.tensor([4, 6, 5]), torch.tensor([0, 2, 3])),)
+    ids = torch.tensor([[0, 8], [3, 8]])
+    batch = ClickBatch(torch.arange(2), ids, torch.zeros(2), masked_fields=ids < 7, lists=lists)
+    assert method.pretraining_amount(batch) == 2
+    method.pretraining_loss(batch).backward()
+    touched = set(ctr.embedding.weight.grad.abs().sum(1).nonzero().flatten().tolist())
+    assert {4, 5, 6} <= touched
+    assert 8 not in touched
+    assert torch.equal(method(batch).logits, ctr(ids, lists))

@@ -53,7 +53,7 @@ class ClickPrompt(Method, Pretrainable):
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
         tokens = _tokens(batch)
-        q = self.ctr.representation(batch.feature_ids)
+        q = self.ctr.representation(batch.feature_ids, batch.lists)
         states = self.language(tokens, self.prompts(q), keep=self.pooling)
         language_logit = self.language_head(pool(states, tokens, self.pooling)).squeeze(-1)
         return ModelOutput(self.alpha * self.ctr.head(q) + (1 - self.alpha) * language_logit)
@@ -62,7 +62,7 @@ class ClickPrompt(Method, Pretrainable):
         """PA-MLM: cross entropy of the chosen word pieces, summed. Section 3.4."""
         if self.masked_token_head is None or batch.masked is None:
             raise ValueError("PA-MLM needs a masked-token head and a batch with masked words")
-        prompts = self.prompts(self.ctr.representation(batch.feature_ids))
+        prompts = self.prompts(self.ctr.representation(batch.feature_ids, batch.lists))
         states = self.language(_tokens(batch), prompts)
         chosen = states.last.flatten(0, 1)[batch.masked.positions]
         logits = self.masked_token_head(chosen)

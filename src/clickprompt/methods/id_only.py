@@ -24,4 +24,4 @@ class IDOnly(Method):
         self.ctr = ctr
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
-        return ModelOutput(self.ctr(batch.feature_ids))
+        return ModelOutput(self.ctr(batch.feature_ids, batch.lists))

@@ -51,7 +51,7 @@ class MaskedField(Method, Pretrainable):
         self.register_buffer("log_frequency", torch.log(counts / per_value.clamp(min=1)), persistent=False)
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
-        return ModelOutput(self.ctr(batch.feature_ids))
+        return ModelOutput(self.ctr(batch.feature_ids, batch.lists))
 
     def pretraining_amount(self, batch: ClickBatch) -> float:
         return float(_masked(batch).sum())
@@ -60,7 +60,7 @@ class MaskedField(Method, Pretrainable):
         """Cross entropy of the masked values against sampled ones, summed."""
         ids = batch.feature_ids
         masked = _masked(batch)
-        embeddings = torch.where(masked.unsqueeze(-1), self.mask_vector, self.ctr.embedding(ids))
+        embeddings = torch.where(masked.unsqueeze(-1), self.mask_vector, self.ctr.embed(ids, batch.lists))
         recovered = self.recover(self.ctr.interact(embeddings)).unflatten(1, (self.ctr.num_fields, -1))
         rows, fields = masked.nonzero(as_tuple=True)
         candidates = torch.cat([ids[rows, fields].unsqueeze(1), self._sample(fields)], dim=1)

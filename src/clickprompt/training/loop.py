@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, count, islice
 from typing import Any, Protocol
 
@@ -18,7 +19,11 @@ from clickprompt.training.config import TrainingConfig
 from clickprompt.training.device import autocast
 from clickprompt.training.early_stopping import BestWeights
 from clickprompt.training.optimizer import MethodOptimizer
+from clickprompt.training.prefetch import prefetch
 from clickprompt.training.schedule import learning_rate_factor
+
+_STEPS_AHEAD = 4
+"""Optimizer steps whose batches are made ready while the device computes."""
 
 Loss = Callable[[ClickBatch], Tensor]
 """Loss of a micro-batch on the device, summed over what is learned from."""
@@ -88,7 +93,7 @@ def train(
     window_loss, window_steps = torch.zeros((), device=device), 0
     started, measuring = time.perf_counter(), 0.0
     method.train()
-    for micro_batches in _steps_of(steps, total):
+    for micro_batches in prefetch(_steps_of(steps, total), partial(_pinned, device=device), _STEPS_AHEAD):
         optimizer.scale_rates(learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule))
         window_loss += _take_step(micro_batches, loss, amount, optimizer, config, device)
         window_steps += 1
@@ -131,6 +136,11 @@ def train(
 def _steps_of(steps: Steps, total: int) -> Iterator[list[ClickBatch]]:
     """Epoch after epoch, until `total` steps."""
     return islice(chain.from_iterable(map(steps.epoch, count())), total)
+
+
+def _pinned(micro_batches: list[ClickBatch], device: torch.device) -> list[ClickBatch]:
+    """Micro-batches from where the device copies them without making anyone wait."""
+    return [batch.pin_memory() for batch in micro_batches] if device.type == "cuda" else micro_batches
 
 
 def _take_step(
