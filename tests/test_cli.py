@@ -136,7 +136,7 @@ def test_wrong_recipes(recipe, tmp_path, monkeypatch):
     assert "pretrain.epoch is not a setting of pretrain (did you mean epochs?)" in fails(
         "run", recipe, "--set", "pretrain.epoch=1"
     )
-    assert "ctr_model.kind: unknown 'dcn' (did you mean" in fails("run", recipe, "--set", "ctr_model.kind=dcn")
+    assert "ctr_model.kind: unknown 'dcn-v3' (did you mean" in fails("run", recipe, "--set", "ctr_model.kind=dcn-v3")
     assert "no such recipe" in fails("run", tmp_path / "none.yaml")
     prompts = "method={kind: clickprompt, prompt: {length: 0}}"
     assert "method.prompt.length is 0; input should be greater than 0" in fails("run", recipe, "--set", prompts)

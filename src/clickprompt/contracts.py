@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field as Setting
-from pydantic import model_validator
+from pydantic import PositiveInt, ValidationInfo, field_validator, model_validator
 
 from clickprompt.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
-FieldKind = Literal["categorical", "text", "numeric"]
+FieldKind = Literal["categorical", "text", "numeric", "list"]
+Pooling = Literal["sum", "mean", "attention"]
 FieldSide = Literal["user", "item", "context"]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -31,9 +32,55 @@ class Field(Settings):
     name: str = Setting(min_length=1)
     """Column name; the sentence says "`name` is `value`."."""
     kind: FieldKind = "categorical"
-    """`categorical` and `text` look up an embedding by value; `numeric` by quantile bucket, and is printed raw."""
+    """`categorical` and `text` look up an embedding by value; `numeric` by quantile bucket, and is printed raw; `list`
+    by item, pooled: list columns as they are, text cells split at `separator`, else a cell is one item."""
     side: FieldSide = "context"
     """Whose property it is."""
+    hash_rows: PositiveInt | None = None
+    """Embedding rows that values (a list's items) are hashed into instead of a vocabulary; no value is ever unseen."""
+    pooling: Pooling | None = Setting(default=None, validate_default=True)
+    """How the embeddings of a list's items become one; mean unless set."""
+    max_items: PositiveInt | None = None
+    """Items of a list that are kept at most."""
+    keep: Literal["first", "last"] | None = Setting(default=None, validate_default=True)
+    """Which end of a longer list stays; last unless set, for histories are oldest first."""
+    separator: str | None = Setting(default=None, min_length=1)
+    """What stands between the items of a list in a text cell, such as the stroke of "Comedy|Drama"."""
+    score_as: str | int | float | None = None
+    """Value that scoring puts in place of the row's own, for what is not known before ranking, such as the position an
+    ad was shown at; training reads the real one."""
+
+    @field_validator("pooling", "keep")
+    @classmethod
+    def _lists_have_defaults(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.field_name == "pooling":
+            return value or ("mean" if info.data.get("kind") == "list" else None)
+        return value or ("last" if info.data.get("max_items") is not None else None)
+
+    @model_validator(mode="after")
+    def _settings_belong_to_the_kind(self) -> Field:
+        if self.kind == "numeric" and self.hash_rows is not None:
+            raise ValueError(f"hash_rows is no setting of field {self.name!r}, for numbers have buckets; leave it out")
+        if self.kind != "list":
+            for name in ("pooling", "max_items", "keep", "separator"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} is no setting of field {self.name!r} of kind {self.kind}; set kind: list")
+        if self.keep is not None and self.max_items is None:
+            raise ValueError(f"keep of field {self.name!r} cuts nothing without max_items; set that too")
+        return self
+
+    @model_validator(mode="after")
+    def _score_as_is_a_value_of_the_kind(self) -> Field:
+        if self.score_as is not None and self.kind == "list":
+            raise ValueError(f"score_as is no setting of field {self.name!r} of kind list; leave it out")
+        if self.score_as is not None and self.kind == "numeric" and isinstance(self.score_as, str):
+            raise ValueError(f"score_as of numeric field {self.name!r} is {self.score_as!r}; write a number, unquoted")
+        return self
+
+    @property
+    def borrows(self) -> bool:
+        """Whether what rows hold (numbers, lists, hashed texts) borrows rows of buckets, items or hashes."""
+        return self.kind in ("numeric", "list") or self.hash_rows is not None
 
 
 class TableSchema(Settings):
@@ -63,7 +110,8 @@ class TableSchema(Settings):
 class FieldStatistics:
     """What a method must know of the data: which embedding rows belong to which field, and how often each was seen.
 
-    Field f owns embedding rows `offsets[f] : offsets[f + 1]`, most frequent first; its OOV row is `offsets[-1] + f`.
+    Field f owns embedding rows `offsets[f] : offsets[f + 1]`, most frequent first (hashed ones in order of the hash);
+    its OOV row is `offsets[-1] + f`.
     """
 
     names: tuple[str, ...]
@@ -71,7 +119,9 @@ class FieldStatistics:
     offsets: np.ndarray
     """int64 (fields + 1,)"""
     counts: np.ndarray
-    """int64 (offsets[-1],): training rows that hold each value."""
+    """int64 (offsets[-1],): training rows that hold each value, in a list or alone."""
+    pooling: tuple[Pooling | None, ...] = ()
+    """How each field's items are pooled, None where a row holds one value; empty where no field is a list."""
 
     @property
     def num_fields(self) -> int:
@@ -128,13 +178,25 @@ class MaskedTokens:
 
 
 @dataclass(frozen=True)
+class ListIds:
+    """What rows hold in one list field, end to end: row b of the batch holds `members[offsets[b] : offsets[b + 1]]`."""
+
+    field: int
+    """Place of the field in the schema."""
+    members: Tensor
+    """int64 (all items,) embedding rows, in the order of each list."""
+    offsets: Tensor
+    """int64 (batch + 1,)"""
+
+
+@dataclass(frozen=True)
 class ClickBatch:
     """Rows on their way through a model."""
 
     rows: Tensor
     """int64 (batch,) positions in the split."""
     feature_ids: Tensor
-    """int64 (batch, fields) embedding rows."""
+    """int64 (batch, fields) embedding rows; in a list field the OOV row, whatever the list holds."""
     labels: Tensor
     """float32 (batch,) 0 or 1."""
     weights: Tensor | None = None
@@ -145,30 +207,36 @@ class ClickBatch:
     """Set in masked-word pretraining only."""
     masked_fields: Tensor | None = None
     """bool (batch, fields), True where a field is to be hidden and recovered; set in masked-field pretraining only."""
+    lists: tuple[ListIds, ...] = ()
+    """One for each list field, in schema order."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def to(self, device: torch.device | str) -> ClickBatch:
         """The same batch on another device; copies from pinned memory do not wait."""
+        return self._with_each(lambda tensor: tensor.to(device, non_blocking=True))
 
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=True)
+    def pin_memory(self) -> ClickBatch:
+        """The same batch in memory that a GPU reads by itself."""
+        return self._with_each(lambda tensor: tensor.pin_memory())
 
+    def _with_each(self, change: Callable[[Tensor], Tensor]) -> ClickBatch:
         tokens, masked = self.tokens, self.masked
         if tokens is not None:
-            tokens = TokenBatch(move(tokens.ids), None if tokens.mask is None else move(tokens.mask))
+            tokens = TokenBatch(change(tokens.ids), None if tokens.mask is None else change(tokens.mask))
         if masked is not None:
-            masked = MaskedTokens(move(masked.positions), move(masked.targets))
+            masked = MaskedTokens(change(masked.positions), change(masked.targets))
         return replace(
             self,
-            rows=move(self.rows),
-            feature_ids=move(self.feature_ids),
-            labels=move(self.labels),
-            weights=None if self.weights is None else move(self.weights),
+            rows=change(self.rows),
+            feature_ids=change(self.feature_ids),
+            labels=change(self.labels),
+            weights=None if self.weights is None else change(self.weights),
             tokens=tokens,
             masked=masked,
-            masked_fields=None if self.masked_fields is None else move(self.masked_fields),
+            masked_fields=None if self.masked_fields is None else change(self.masked_fields),
+            lists=tuple(ListIds(ids.field, change(ids.members), change(ids.offsets)) for ids in self.lists),
         )
 
 
@@ -197,6 +265,15 @@ class ModelOutput:
 
     logits: Tensor
     """float32 (batch,): probability = sigmoid(logit)."""
+
+
+class LookupTable(Protocol):
+    """An embedding table whose look-ups an optimizer may take over while it trains it."""
+
+    weight: nn.Parameter
+    """(rows, width)"""
+    lookup: Callable[[Tensor], Tensor] | None
+    """Ids int64 (…) → rows (…, width), in place of reading `weight`; None: `weight` is read."""
 
 
 class Progress(Protocol):

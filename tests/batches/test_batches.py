@@ -96,20 +96,23 @@ def test_oov_dropout_takes_its_share_and_only_the_fields_own_row(data):
 def test_train_and_validation_together(data):
     reader = data.reader(["train", "validation"], words=True)
     assert len(reader) == 540
-    batch = reader.batch(np.array([539]), reader.feature_ids(np.array([539])))
+    batch = reader.batch(np.array([539]), reader.ids(np.array([539])))
     last = data.reader(["validation"], words=True)
-    alone = last.batch(np.array([59]), last.feature_ids(np.array([59])))
+    alone = last.batch(np.array([59]), last.ids(np.array([59])))
     assert torch.equal(batch.tokens.ids, alone.tokens.ids)
     assert torch.equal(batch.weights, alone.weights)
 
 
 def test_permuted_words_stay_in_their_field():
-    fields = np.array([0] * 50 + [1] * 30)
-    permutation = permute_within_fields(fields, seed=3)
-    assert sorted(permutation) == list(range(80))
+    fields = np.array([0] * 50 + [1] * 30 + [2] * 20)
+    held = np.arange(100) != 99
+    held[80:90] = False
+    permutation = permute_within_fields(fields, held, seed=3)
+    assert sorted(permutation) == list(range(100))
     assert (fields[permutation] == fields).all()
-    assert (permutation != np.arange(80)).mean() > 0.8
-    assert (permutation == permute_within_fields(fields, seed=3)).all()
+    assert (permutation[~held] == np.flatnonzero(~held)).all()
+    assert (permutation != np.arange(100))[held].mean() > 0.8
+    assert (permutation == permute_within_fields(fields, held, seed=3)).all()
 
 
 def test_the_control_reads_other_words_with_the_same_embeddings(tiny_recipe, tmp_path: Path):
@@ -119,7 +122,7 @@ def test_the_control_reads_other_words_with_the_same_embeddings(tiny_recipe, tmp
     permuted = prepare(parse_recipe(tiny_recipe), run.prepared, SilentProgress())
     rows = np.arange(20)
     one, other = (d.reader(["train"], words=True) for d in (plain, permuted))
-    a, b = (reader.batch(rows, reader.feature_ids(rows)) for reader in (one, other))
+    a, b = (reader.batch(rows, reader.ids(rows)) for reader in (one, other))
     assert torch.equal(a.feature_ids, b.feature_ids)
     assert a.tokens.ids.shape != b.tokens.ids.shape or not torch.equal(a.tokens.ids, b.tokens.ids)
 

@@ -27,6 +27,26 @@ def test_the_guides_recipe_is_a_recipe():
     assert parsed.data.source.label.threshold == 4
 
 
+def test_the_guides_other_settings_fit_into_its_recipe():
+    whole, *others = (yaml.safe_load(block) for block in blocks(ROOT / "docs" / "guide.md", "yaml"))
+    calibration = next(block for block in others if "finetune" in block)
+    recipe = parse_recipe({**whole, **calibration})
+    assert recipe.finetune.calibration == "isotonic"
+    assert recipe.finetune_with_language_model.calibration == "platt"
+    (fields,) = (block["fields"] for block in others if "score_as" in str(block))
+    whole["data"]["source"]["fields"] += [field for field in fields if field["name"] == "Position"]
+    assert parse_recipe(whole).data.source.fields[-1].score_as == 1
+
+
+def test_the_guides_lists_fit_into_its_recipe():
+    whole, *others = (yaml.safe_load(block) for block in blocks(ROOT / "docs" / "guide.md", "yaml"))
+    (fields,) = (block["fields"] for block in others if "hash_rows" in str(block))
+    whole["data"]["source"]["fields"] += fields
+    genre, films, device = parse_recipe(whole).data.source.fields[-3:]
+    assert (genre.separator, genre.pooling, films.keep, films.pooling) == ("|", "mean", "last", "attention")
+    assert device.hash_rows == 10_000
+
+
 def test_python_that_uses_a_bundle_runs(tiny_recipe, tmp_path, monkeypatch):
     tiny_recipe |= {"models": ["clickprompt-without-lm"]}
     run(parse_recipe(tiny_recipe), RunFolder(tmp_path / "runs" / "quickstart"), SilentProgress())

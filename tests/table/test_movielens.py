@@ -72,6 +72,25 @@ def test_both_layouts_of_100k_give_the_same_frame(tmp_path, progress):
     assert dropped.frame.height == sum(rating != 3 for _, _, rating, _ in RATINGS)
 
 
+def test_all_genres_are_a_list_in_every_layout(tmp_path, prepare):
+    folders = {"movielens-100k": [official_100k(tmp_path / "official"), atomic_100k(tmp_path / "atomic")]}
+    folders["movielens-1m"] = [layout_1m(tmp_path / "ml-1m")]
+    for kind, paths in folders.items():
+        for path in paths:
+            table = prepare({"source": {"kind": kind, "path": str(path), "genres": "all"}}, f"prepared-{path.name}")
+            texts = table.value_texts[0].to_pylist()
+            of_title = {title: ", ".join(genres) for title, _, genres in MOVIES}
+            for split in ("train", "validation", "test"):
+                values = table.split(split).value_ids[:, 6:]
+                lists = table.members.take(values[:, 1])
+                for row, (title, genres) in enumerate(values.tolist()):
+                    name = next(known for known in of_title if known.startswith(texts[title]))
+                    assert texts[genres] == of_title[name]
+                    members = lists.rows[lists.offsets[row] : lists.offsets[row + 1]]
+                    assert [texts[member] for member in members] == of_title[name].split(", ")
+            assert table.manifest["fields"]["Movie genre"]["embedding_rows"] == 6
+
+
 def test_1m(tmp_path, prepare):
     folder = layout_1m(tmp_path / "ml-1m")
     table = prepare({"source": {"kind": "movielens-1m", "path": str(folder)}})

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from clickprompt.contracts import Field, TableSchema
+from clickprompt.table.candidates import text_ranks
 from clickprompt.table.factors import factorise
-from clickprompt.table.values import number_values, text_ranks
+from clickprompt.table.values import number_values
 
 SCHEMA = TableSchema(fields=(Field(name="color"), Field(name="price", kind="numeric"), Field(name="shape")))
 

@@ -1,7 +1,17 @@
 """Prepared folder → ClickBatch: shuffled, sorted by length, spans laid end to end, masked."""
 
 from clickprompt.batches.reader import Masking, SplitReader
+from clickprompt.batches.row_ids import RowIds, list_ids
 from clickprompt.batches.sentences import Sentences, permute_within_fields, token_batch
 from clickprompt.batches.steps import TrainingSteps
 
-__all__ = ["Masking", "Sentences", "SplitReader", "TrainingSteps", "permute_within_fields", "token_batch"]
+__all__ = [
+    "Masking",
+    "RowIds",
+    "Sentences",
+    "SplitReader",
+    "TrainingSteps",
+    "list_ids",
+    "permute_within_fields",
+    "token_batch",
+]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
+from clickprompt.batches.row_ids import RowIds, list_ids
 from clickprompt.batches.sentences import Sentences, token_batch
 from clickprompt.contracts import ClickBatch, FieldStatistics, MaskedTokens
-from clickprompt.table import Split
-from clickprompt.text import mask_tokens, uniforms
+from clickprompt.table import Members, Split
+from clickprompt.text import mask_tokens, uniforms, uniforms_at
 
-_OOV_DROPOUT_STREAM, _FIELD_STREAM = 101, 102
-"""Draws of OOV dropout and of masked fields; masked words have streams of their own."""
+_OOV_DROPOUT_STREAM, _FIELD_STREAM, _ITEM_DROPOUT_STREAM = 101, 102, 103
+"""Draws of OOV dropout, of masked fields and of OOV dropout within lists; masked words have streams of their own."""
 
 
 class Masking:
@@ -25,7 +26,11 @@ class Masking:
 
 
 class SplitReader:
-    """Gathers any rows of a split (or of several, one after another) as a ClickBatch, without a loop over rows."""
+    """Gathers any rows of a split (or of several, one after another) as a ClickBatch, without a loop over rows.
+
+    `fixed` (value index by place of the field) stands in every row in place of its own value: see `Field.score_as`.
+    `members` (of each value) is needed where a field is a list.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,8 @@ class SplitReader:
         embedding_rows: np.ndarray,
         statistics: FieldStatistics,
         sentences: Sentences | None = None,
+        fixed: Mapping[int, int] | None = None,
+        members: Members | None = None,
     ) -> None:
         first = splits[0]
         together = len(splits) > 1
@@ -43,26 +50,51 @@ class SplitReader:
             self.weights = np.concatenate([split.weights for split in splits if split.weights is not None])
         self.embedding_rows = embedding_rows
         self.oov_rows = int(statistics.offsets[-1]) + np.arange(statistics.num_fields)
+        self.list_fields = [field for field, pooling in enumerate(statistics.pooling) if pooling is not None]
+        if self.list_fields and members is None:
+            raise ValueError("there are list fields; hand over the members of their values")
+        self.members = members
         self.sentences = sentences
+        self.fixed = dict(fixed or {})
 
     def __len__(self) -> int:
         return len(self.value_ids)
 
+    def values_of(self, rows: np.ndarray) -> np.ndarray:
+        """Value indices, int32 (rows, fields), with the fixed ones in their columns."""
+        values = self.value_ids[rows]
+        if self.fixed:
+            values = np.array(values)
+            values[:, list(self.fixed)] = list(self.fixed.values())
+        return values
+
     def feature_ids(self, rows: np.ndarray, oov_dropout: float = 0.0, seed: int = 0, epoch: int = 0) -> np.ndarray:
         """Embedding rows, int64 (rows, fields); with OOV dropout drawn by (seed, epoch, row, field) alone."""
-        ids = self.embedding_rows[self.value_ids[rows]].astype(np.int64)
+        ids = self.embedding_rows[self.values_of(rows)].astype(np.int64)
         if oov_dropout:
             draws = uniforms(seed, epoch, _OOV_DROPOUT_STREAM, rows, np.arange(ids.shape[1]))
             ids = np.where(draws < oov_dropout, self.oov_rows, ids)
         return ids
 
-    def batch(
-        self, rows: np.ndarray, feature_ids: np.ndarray, masking: Masking | None = None, epoch: int = 0
-    ) -> ClickBatch:
+    def ids(self, rows: np.ndarray, oov_dropout: float = 0.0, seed: int = 0, epoch: int = 0) -> RowIds:
+        """`feature_ids` and the items of lists; OOV dropout draws each item by its place in the list besides."""
+        lists = {field: self._items(field, rows, oov_dropout, seed, epoch) for field in self.list_fields}
+        return RowIds(self.feature_ids(rows, oov_dropout, seed, epoch), lists)
+
+    def _items(self, field: int, rows: np.ndarray, oov_dropout: float, seed: int, epoch: int) -> Members:
+        assert self.members is not None
+        lists = self.members.take(self.value_ids[rows, field])
+        if not oov_dropout:
+            return lists
+        place = lists.positions() * len(self.oov_rows) + field
+        draws = uniforms_at(seed, epoch, _ITEM_DROPOUT_STREAM, rows[lists.owners()], place)
+        return Members(lists.offsets, np.where(draws < oov_dropout, self.oov_rows[field], lists.rows))
+
+    def batch(self, rows: np.ndarray, of_rows: RowIds, masking: Masking | None = None, epoch: int = 0) -> ClickBatch:
         """The given rows, whose embedding rows are already known, with their sentences if this reader has any."""
         tokens = masked = masked_fields = None
         if self.sentences is not None:
-            ids, lengths = self.sentences.lay_out(self.value_ids[rows])
+            ids, lengths = self.sentences.lay_out(self.values_of(rows))
             if masking is not None:
                 ids, positions, targets = mask_tokens(
                     ids, lengths, rows, masking.seed, epoch, self.sentences.tokenizer, masking.rate
@@ -70,19 +102,20 @@ class SplitReader:
                 masked = MaskedTokens(torch.from_numpy(positions), torch.from_numpy(targets))
             tokens = token_batch(ids, lengths)
         elif masking is not None:
-            masked_fields = torch.from_numpy(self._masked_fields(rows, feature_ids, masking, epoch))
+            masked_fields = torch.from_numpy(self._masked_fields(rows, of_rows.features, masking, epoch))
         return ClickBatch(
             rows=torch.from_numpy(rows),
-            feature_ids=torch.from_numpy(feature_ids),
+            feature_ids=torch.from_numpy(of_rows.features),
             labels=torch.from_numpy(self.labels[rows].astype(np.float32)),
             weights=None if self.weights is None else torch.from_numpy(self.weights[rows].astype(np.float32)),
             tokens=tokens,
             masked=masked,
             masked_fields=masked_fields,
+            lists=list_ids(of_rows.lists) if of_rows.lists else (),
         )
 
     def _masked_fields(self, rows: np.ndarray, feature_ids: np.ndarray, masking: Masking, epoch: int) -> np.ndarray:
-        """Which fields are hidden, bool (rows, fields), drawn by (seed, epoch, row, field) alone; never OOV values."""
+        """Which fields are hidden, bool (rows, fields), drawn by (seed, epoch, row, field) alone; no OOV, no list."""
         draws = uniforms(masking.seed, epoch, _FIELD_STREAM, rows, np.arange(feature_ids.shape[1]))
         return (draws < masking.rate) & (feature_ids < self.oov_rows[0])
 
@@ -93,10 +126,10 @@ class SplitReader:
             order = np.argsort(self.lengths(order), kind="stable")
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            yield self.batch(rows, self.feature_ids(rows))
+            yield self.batch(rows, self.ids(rows))
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Tokens of each row's sentence, int64 (rows,)."""
         if self.sentences is None:
             raise ValueError("this reader was made without sentences")
-        return self.sentences.lengths(self.value_ids[rows])
+        return self.sentences.lengths(self.values_of(rows))

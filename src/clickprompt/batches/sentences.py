@@ -45,11 +45,14 @@ def token_batch(ids: np.ndarray, lengths: np.ndarray) -> TokenBatch:
     return TokenBatch(torch.from_numpy(ids), mask)
 
 
-def permute_within_fields(value_fields: np.ndarray, seed: int) -> np.ndarray:
-    """A permutation of value indices, int64 (values,), that keeps every value in its field."""
+def permute_within_fields(value_fields: np.ndarray, held: np.ndarray, seed: int) -> np.ndarray:
+    """A permutation of value indices, int64 (values,), that keeps every value in its field.
+
+    Only values that rows can hold (`held`, bool (values,)) take part: no row shall read the name of a bucket or hash.
+    """
     generator = np.random.default_rng(seed)
     permutation = np.arange(len(value_fields))
     for field in np.unique(value_fields):
-        members = np.flatnonzero(value_fields == field)
+        members = np.flatnonzero((value_fields == field) & held)
         permutation[members] = generator.permutation(members)
     return permutation

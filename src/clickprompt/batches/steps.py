@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from clickprompt.batches.reader import Masking, SplitReader
+from clickprompt.batches.row_ids import RowIds
 from clickprompt.contracts import ClickBatch
 
 _ROWS_GATHERED_AT_ONCE = 16_384
@@ -45,14 +46,14 @@ class TrainingSteps:
         chunk = max(1, _ROWS_GATHERED_AT_ONCE // self.batch_size) * self.batch_size
         for start in range(0, len(order), chunk):
             rows = order[start : start + chunk]
-            features = self.reader.feature_ids(rows, self.oov_dropout, self.seed, epoch)
+            ids = self.reader.ids(rows, self.oov_dropout, self.seed, epoch)
             for low in range(0, len(rows), self.batch_size):
-                step = slice(low, low + self.batch_size)
-                yield self._micro_batches(rows[step], features[step], epoch)
+                high = min(low + self.batch_size, len(rows))
+                yield self._micro_batches(rows[low:high], ids.slice(low, high), epoch)
 
-    def _micro_batches(self, rows: np.ndarray, features: np.ndarray, epoch: int) -> list[ClickBatch]:
+    def _micro_batches(self, rows: np.ndarray, ids: RowIds, epoch: int) -> list[ClickBatch]:
         if self.reader.sentences is None:
-            return [self.reader.batch(rows, features, self.masking, epoch)]
+            return [self.reader.batch(rows, ids, self.masking, epoch)]
         by_length = np.argsort(self.reader.lengths(rows), kind="stable")
         pieces = np.array_split(by_length, math.ceil(len(rows) / self.micro_batch_size))
-        return [self.reader.batch(rows[piece], features[piece], self.masking, epoch) for piece in pieces]
+        return [self.reader.batch(rows[piece], ids.take(piece), self.masking, epoch) for piece in pieces]

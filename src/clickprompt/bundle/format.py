@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from clickprompt.calibration import CALIBRATION_FILE, Calibrator, read_calibrator, write_calibrator
 from clickprompt.contracts import FieldStatistics
 from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig, build_ctr_model
 from clickprompt.language import LanguageModelConfig, LanguageTokenizer
@@ -36,6 +37,8 @@ class Bundle:
     vocabulary: Vocabulary
     language: LanguageModelConfig | None = None
     tokenizer: LanguageTokenizer | None = None
+    calibrator: Calibrator | None = None
+    """What turns logits into probabilities; None: the logistic function alone."""
 
 
 def save_bundle(
@@ -45,6 +48,7 @@ def save_bundle(
     method_config: Settings,
     ctr_config: CTRModelConfig,
     vocabulary: Vocabulary,
+    calibrator: Calibrator | None = None,
     language_config: LanguageModelConfig | None = None,
     tokenizer: LanguageTokenizer | None = None,
     measures: dict[str, Any] | None = None,
@@ -54,6 +58,8 @@ def save_bundle(
     with new_folder(folder) as new:
         save_weights(new / "weights.safetensors", method.state_dict())
         vocabulary.save(new)
+        if calibrator is not None:
+            write_calibrator(new, calibrator)
         if isinstance(method, ClickPrompt):
             assert tokenizer is not None
             from clickprompt.language import encoder_config_json
@@ -97,7 +103,8 @@ def load_bundle(folder: Path) -> Bundle:
         except SafetensorError as error:
             raise ClickPromptError(f"{folder / 'weights.safetensors'}: not readable weights: {error}") from None
     _fill(method, weights, folder)
-    return Bundle(folder, manifest, method.eval(), vocabulary, language, tokenizer)
+    calibrator = read_calibrator(folder) if CALIBRATION_FILE in manifest["files"] else None
+    return Bundle(folder, manifest, method.eval(), vocabulary, language, tokenizer, calibrator)
 
 
 def _rebuild(
@@ -109,7 +116,7 @@ def _rebuild(
         language = manifest["language_model"] and LanguageModelConfig.model_validate(manifest["language_model"])
     except ValidationError as error:
         raise explain(error, str(folder / MANIFEST), manifest) from None
-    ctr = build_ctr_model(ctr_config, statistics.num_fields, statistics.num_embeddings)
+    ctr = build_ctr_model(ctr_config, statistics.num_fields, statistics.num_embeddings, statistics.pooling)
     if not isinstance(method_config, ClickPromptConfig):
         return IDOnly(ctr), None, None
     from clickprompt.language import build_encoder

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from clickprompt.batches import Sentences, token_batch
+from clickprompt.batches import Sentences, list_ids, token_batch
 from clickprompt.bundle.format import Bundle, load_bundle
 from clickprompt.contracts import ClickBatch
 from clickprompt.settings import ClickPromptError
@@ -29,9 +29,9 @@ class Prediction:
     """Probabilities and what stood out in the rows."""
 
     probability: np.ndarray
-    """float32 (rows,)"""
+    """float32 (rows,), calibrated where the bundle holds a calibrator."""
     unseen: dict[str, int]
-    """Rows whose value was not in the vocabulary, by field; the field's OOV row stood in for it."""
+    """Rows with a value (a list's item) outside the vocabulary, by field; the field's OOV row stood in for it."""
     missing_columns: tuple[str, ...]
     """Fields that the rows do not have; every value counted as missing."""
 
@@ -83,11 +83,18 @@ class Predictor:
                 feature_ids=torch.from_numpy(encoded.feature_ids[some].astype(np.int64)),
                 labels=torch.zeros(len(some)),
                 tokens=None if sentences is None else token_batch(*sentences.lay_out(value_ids[some])),
+                lists=list_ids({f: of.take(encoded.text_codes[some, f]) for f, of in encoded.members.items()}),
             )
-            probability[some] = torch.sigmoid(self.method(batch.to(self.device)).logits).float().cpu().numpy()
+            probability[some] = self._probabilities(self.method(batch.to(self.device)).logits)
             if report is not None:
                 report(start + len(some), "")
         return Prediction(probability, encoded.unseen, encoded.missing_columns)
+
+    def _probabilities(self, logits: torch.Tensor) -> np.ndarray:
+        """Through the bundle's calibrator where it has one."""
+        if self.bundle.calibrator is None:
+            return torch.sigmoid(logits).float().cpu().numpy()
+        return self.bundle.calibrator.probabilities(logits.float().cpu().numpy()).astype(np.float32)
 
     def _sentences(self, encoded: EncodedRows) -> tuple[Sentences | None, np.ndarray]:
         """Sentences of the rows, each distinct value tokenized once, and each row's places in them (rows, fields)."""

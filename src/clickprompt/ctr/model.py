@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
+import torch
 from pydantic import Field as Setting
 from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
+from clickprompt.contracts import ListIds
 from clickprompt.ctr.embedding import EmbeddingTable
-from clickprompt.settings import Settings
-
+from clickprompt.ctr.list_pooling import ListPooling
+from clickprompt.settings import ClickPromptError, Settings
 
 DataSet = Literal["movielens-1m", "bookcrossing", "amazon-toys", "goodreads"]
 """The data sets of the ClickPrompt paper, for which its authors tuned every ID model's sizes."""
@@ -42,7 +44,7 @@ class CTRModelConfig(Settings):
     """Take all that is not set here from the authors' sizes for this data set."""
     embedding_dim: PositiveInt = 32
     """Width of an embedding row."""
-    embedding_std: float = Setting(default=0.01, gt=0)
+    embedding_std: float = Setting(default=1e-3, gt=0)
     """Standard deviation of a new embedding row."""
 
     @model_validator(mode="before")
@@ -75,6 +77,7 @@ class CTRModel(nn.Module, ABC):
         self.config = config
         self.num_fields = num_fields
         self.embedding = EmbeddingTable(num_embeddings, config.embedding_width, config.embedding_std)
+        self.list_pooling: ListPooling | None = None
         self.output: nn.Module
 
     def build_head(self, representation_dim: int) -> None:
@@ -86,17 +89,55 @@ class CTRModel(nn.Module, ABC):
     def interact(self, embeddings: Tensor) -> Tensor:
         """Embeddings (batch, fields, embedding_width) → q (batch, representation_dim)."""
 
-    def representation(self, feature_ids: Tensor) -> Tensor:
+    def compile_interaction(self) -> None:
+        """Let torch.compile translate `interact` for training, for the first batch size that it meets.
+
+        Other sizes (the last batch of an epoch) and scoring run as ever, so there is one compilation and no more.
+        The first batch raises ClickPromptError where compilation fails, as without a compiler.
+        """
+        plain = self.interact
+        compiled = torch.compile(plain, dynamic=False)
+        size: int | None = None
+
+        def interact(embeddings: Tensor) -> Tensor:
+            nonlocal size
+            if not self.training or size not in (None, len(embeddings)):
+                return plain(embeddings)
+            if size == len(embeddings):
+                return compiled(embeddings)
+            size = len(embeddings)
+            try:
+                return compiled(embeddings)
+            except Exception as error:
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                raise ClickPromptError(
+                    f"compile_interaction: torch.compile failed ({reason}); leave it out, or install a compiler"
+                ) from error
+
+        self.interact = interact  # type: ignore[method-assign]
+
+    def embed(self, feature_ids: Tensor, lists: Sequence[ListIds] = ()) -> Tensor:
+        """Embeddings (batch, fields, embedding_width), those of list fields pooled, by one lookup in the table.
+
+        Raises ValueError where `lists` are not those of the model's list fields.
+        """
+        if self.list_pooling is not None:
+            return self.list_pooling.embed(self.embedding, feature_ids, lists)
+        if lists:
+            raise ValueError("the batch has list fields, but this model was built without any")
+        return self.embedding(feature_ids)
+
+    def representation(self, feature_ids: Tensor, lists: Sequence[ListIds] = ()) -> Tensor:
         """q of each row."""
-        return self.interact(self.embedding(feature_ids))
+        return self.interact(self.embed(feature_ids, lists))
 
     def head(self, q: Tensor) -> Tensor:
         """Logit (batch,) of each representation."""
         return self.output(q).squeeze(-1)
 
-    def forward(self, feature_ids: Tensor) -> Tensor:
+    def forward(self, feature_ids: Tensor, lists: Sequence[ListIds] = ()) -> Tensor:
         """Logit (batch,) of each row of embedding rows."""
-        return self.head(self.representation(feature_ids))
+        return self.head(self.representation(feature_ids, lists))
 
 
 def tower(input_dim: int, hidden_sizes: tuple[int, ...], dropout: float) -> nn.Sequential:

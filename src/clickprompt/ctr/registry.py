@@ -18,6 +18,7 @@ from clickprompt.ctr.fi_gnn import FiGNN, FiGNNConfig
 from clickprompt.ctr.final_mlp import FinalMLP, FinalMLPConfig
 from clickprompt.ctr.fm import FM, FMConfig
 from clickprompt.ctr.gdcn import GDCN, GDCNConfig
+from clickprompt.ctr.initial_weights import initialise_linear_layers
 from clickprompt.ctr.ipnn import IPNN, IPNNConfig
 from clickprompt.ctr.list_pooling import ListPooling
 from clickprompt.ctr.model import CTRModel, CTRModelConfig
@@ -56,6 +57,7 @@ def build_ctr_model(
     `pooling`: how the items of each list field become one embedding, None for fields of one value; empty without lists.
     """
     model = _MODELS[type(config)](config, num_fields, num_embeddings)
+    initialise_linear_layers(model)
     if any(pooling):
         model.list_pooling = ListPooling(pooling, config.embedding_width)
     return model

@@ -32,19 +32,30 @@ def measure_slices(
     slices: Mapping[str, npt.ArrayLike],
     *,
     weights: npt.ArrayLike | None = None,
+    calibrated_logits: npt.ArrayLike | None = None,
 ) -> tuple[SliceMeasures, ...]:
     """AUC and weighted log loss on each named slice, a bool mask (rows,); slices may overlap.
+
+    Log loss is that of `calibrated_logits` (rows,) where given; AUC never.
 
     Raises ClickPromptError where a mask is not one bool a row.
     """
     clicks = checked_labels(labels)
     z = checked_scores(logits, len(clicks), "logits")
+    c = z if calibrated_logits is None else checked_scores(calibrated_logits, len(clicks), "calibrated logits")
     w = None if weights is None else checked_weights(weights, len(clicks))
-    return tuple(_measure(name, checked_mask(mask, len(clicks), name), clicks, z, w) for name, mask in slices.items())
+    return tuple(
+        _measure(name, checked_mask(mask, len(clicks), name), clicks, z, c, w) for name, mask in slices.items()
+    )
 
 
 def _measure(
-    name: str, mask: Bools, clicks: Bools, logits: npt.NDArray, weights: npt.NDArray[np.float64] | None
+    name: str,
+    mask: Bools,
+    clicks: Bools,
+    logits: npt.NDArray,
+    calibrated: npt.NDArray,
+    weights: npt.NDArray[np.float64] | None,
 ) -> SliceMeasures:
     y, z, w = clicks[mask], logits[mask], None if weights is None else weights[mask]
     weighed = len(y) if w is None else w.any()  # rows of weight 0 alone have no loss
@@ -53,7 +64,7 @@ def _measure(
         rows=len(y),
         positives=int(y.sum()),
         auc=auc(y, z) if y.any() and not y.all() else None,
-        log_loss=log_loss(y, z, weights=w) if weighed else None,
+        log_loss=log_loss(y, calibrated[mask], weights=w) if weighed else None,
     )
 
 

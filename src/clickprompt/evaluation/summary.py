@@ -42,23 +42,26 @@ def evaluate_scores(
     groups: npt.ArrayLike | None = None,
     weights: npt.ArrayLike | None = None,
     slices: Mapping[str, npt.ArrayLike] | None = None,
+    calibrated_logits: npt.ArrayLike | None = None,
 ) -> Measures:
     """Measure logits (rows,) against labels 0 or 1 (rows,).
 
     `groups` (rows,) own rows (users); `slices` are bool masks (rows,) by name. `weights` (rows,) count in log loss and
-    calibration; AUC ranks rows and takes each as one, as its significance tests do.
+    calibration; AUC ranks rows and takes each as one, as its significance tests do. `calibrated_logits` (rows,) take
+    the place of the logits in log loss and calibration; AUC keeps to the logits, for isotonic curves make ties.
     Raises ClickPromptError for one class, logits that are not finite, or unequal lengths.
     """
     clicks = checked_labels(labels, both_classes=True)
     z = checked_scores(logits, len(clicks), "logits")
-    p = probabilities_of(z)
+    c = z if calibrated_logits is None else checked_scores(calibrated_logits, len(clicks), "calibrated logits")
+    p = probabilities_of(c)
     return Measures(
         rows=len(clicks),
         positives=int(clicks.sum()),
         auc=auc(clicks, z),
-        log_loss=log_loss(clicks, z, weights=weights),
+        log_loss=log_loss(clicks, c, weights=weights),
         grouped_auc=None if groups is None else grouped_auc(clicks, z, groups),
         calibration_ratio=calibration_ratio(clicks, p, weights=weights),
         expected_calibration_error=expected_calibration_error(clicks, p, weights=weights),
-        slices=measure_slices(clicks, z, slices or {}, weights=weights),
+        slices=measure_slices(clicks, z, slices or {}, weights=weights, calibrated_logits=c),
     )

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch, ModelOutput
+from clickprompt.ctr import CTRModel
 from clickprompt.ctr.embedding import EmbeddingTable
 
 Part = Literal["ctr", "language"]
@@ -18,6 +19,9 @@ Part = Literal["ctr", "language"]
 
 class Method(nn.Module, ABC):
     """A model that scores a batch of rows. It knows nothing of files, devices, optimizers or measures."""
+
+    ctr: CTRModel
+    """Its ID model."""
 
     @abstractmethod
     def forward(self, batch: ClickBatch) -> ModelOutput:

@@ -2,6 +2,7 @@
 
 from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.config import DataConfig, SplitConfig
+from clickprompt.table.members import Members
 from clickprompt.table.prepare import inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
 from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, MovieLens100KSource, read_rows
@@ -12,6 +13,7 @@ __all__ = [
     "DataConfig",
     "EncodedRows",
     "FilesSource",
+    "Members",
     "MovieLens1MSource",
     "MovieLens100KSource",
     "PreparedTable",

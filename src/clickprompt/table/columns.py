@@ -11,7 +11,8 @@ import numpy as np
 from clickprompt.contracts import MISSING
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.canonical import canonical_number, canonical_text
-from clickprompt.table.factors import CellError, Factors, distinct, factorise, map_distinct
+from clickprompt.table.factors import CellError, Factors, distinct, map_distinct
+from clickprompt.table.lists import factorise_field
 from clickprompt.table.raw import RawTable
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def field_factors(table: RawTable) -> list[Factors]:
     factors = []
     for field in table.schema.fields:
         try:
-            factors.append(factorise(table.frame[field.name], numeric=field.kind == "numeric"))
+            factors.append(factorise_field(table.frame[field.name], field))
         except CellError as error:
             raise _located(table, field.name, error) from None
     return factors

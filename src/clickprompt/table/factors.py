@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickprompt.contracts import MISSING
+from clickprompt.table.arrow import numbers
 from clickprompt.table.canonical import canonical_number, canonical_text
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
@@ -37,7 +38,12 @@ class Factors:
 
     def numbers(self) -> np.ndarray:
         """float64 (distinct,): the texts as numbers, NaN where missing; the same whatever width a file had."""
-        return np.array([np.nan if text == MISSING else float(text) for text in self.texts], dtype=np.float64)
+        return numbers_of(self.texts)
+
+
+def numbers_of(texts: Sequence[str]) -> np.ndarray:
+    """float64: canonical texts as numbers, NaN where missing."""
+    return np.array([np.nan if text == MISSING else float(text) for text in texts], dtype=np.float64)
 
 
 def factorise(column: Any, *, numeric: bool = False) -> Factors:
@@ -69,7 +75,7 @@ def map_distinct(codes: np.ndarray, values: list[Any], function: Callable[[Any],
 
 def distinct(column: Any) -> tuple[np.ndarray, list[Any]]:
     """int32 codes (rows,) and the distinct raw values they stand for."""
-    array = _as_arrow(column)
+    array = as_arrow(column)
     if array is not None:
         return _distinct_of_arrow(array)
     if isinstance(column, np.ndarray) and column.dtype != object and column.ndim == 1:
@@ -89,7 +95,7 @@ def _key(cell: Any) -> tuple[type, Any]:
 
 
 def _distinct_of_arrow(array: pa.Array) -> tuple[np.ndarray, list[Any]]:
-    if _is_list(array.type):
+    if is_list(array.type):
         array = _joined_lists(array)
     if pa.types.is_nested(array.type):
         row = int(pc.index(array.is_valid(), True).as_py())
@@ -105,10 +111,11 @@ def _distinct_of_arrow(array: pa.Array) -> tuple[np.ndarray, list[Any]]:
 
 
 def _codes(indices: pa.Array) -> np.ndarray:
-    return indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    return numbers(indices).astype(np.int32, copy=False)
 
 
-def _as_arrow(column: Any) -> pa.Array | None:
+def as_arrow(column: Any) -> pa.Array | None:
+    """A column as one Arrow array; None where it is no column of an Arrow-like kind."""
     if type(column).__module__.startswith("polars."):
         from polars import CompatLevel
 
@@ -137,7 +144,8 @@ def _values(dictionary: pa.Array) -> list[Any]:
     return dictionary.to_pylist()
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether each cell of an Arrow column is a list."""
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from clickprompt.contracts import Progress
 from clickprompt.settings import ClickPromptError
@@ -14,6 +15,7 @@ from clickprompt.storage import clear_disk_errors, fingerprint, new_folder, sha2
 from clickprompt.table import columns
 from clickprompt.table.config import DataConfig
 from clickprompt.table.prepared import FORMAT_VERSION, KIND, MANIFEST, PreparedTable
+from clickprompt.table.score_as import score_values, with_score_texts
 from clickprompt.table.sources.base import InputsNotFound
 from clickprompt.table.splitting import check_splits, chosen_order, first_of_equals, split_rows, tie_keys
 from clickprompt.table.summary import summarise
@@ -33,7 +35,7 @@ def prepare_table(config: DataConfig, folder: Path, progress: Progress) -> Prepa
     try:
         wanted = inputs_fingerprint(config)
     except InputsNotFound:
-        if recorded is not None and recorded.manifest["settings"] == config.model_dump(mode="json"):
+        if recorded is not None and _settings_of(recorded) == config:
             progress.say(f"{folder}: used as it is, for its input files are no longer there to compare")
             return recorded
         config.source.fetch(progress)
@@ -77,12 +79,21 @@ def _recorded(folder: Path) -> PreparedTable | None:
     return PreparedTable.open(folder)
 
 
+def _settings_of(prepared: PreparedTable) -> DataConfig | None:
+    """What a folder was made by, settings that its version did not know at their defaults; None if it knew others."""
+    try:
+        return DataConfig.model_validate(prepared.manifest["settings"])
+    except ValidationError:
+        return None
+
+
 def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) -> None:
     report = progress.start("Preparing", 5, "steps")
     table = config.source.read(progress)
     report(1, f"{table.frame.height:,} rows")
 
     labels, weights, factors = columns.labels(table), columns.weights(table), columns.field_factors(table)
+    factors = with_score_texts(table.schema, factors)
     report(2, "cells checked")
 
     order = chosen_order(config.split, table)
@@ -92,6 +103,7 @@ def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) ->
     report(3, f"split by {order}")
 
     values = number_values(table.schema, factors, splits["train"], config.min_count, config.numeric_buckets)
+    fixed = score_values(table.schema, factors, values)
     report(4, f"{len(values.texts):,} values")
 
     with new_folder(folder) as temporary:
@@ -106,6 +118,9 @@ def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) ->
                 np.save(temporary / f"{name}.weights.npy", weights[rows])
         np.save(temporary / "embedding_rows.npy", values.embedding_rows)
         np.save(temporary / "train_counts.npy", values.train_counts)
+        if values.members is not None:
+            np.save(temporary / "member_offsets.npy", values.members.offsets)
+            np.save(temporary / "members.npy", values.members.rows)
         write_texts(temporary / "vocabulary.arrow", values.texts, values.fields)
         write_file(temporary / "numeric.json", json.dumps(buckets_to_json(values.buckets)) + "\n")
         content: dict[str, Any] = {
@@ -117,7 +132,8 @@ def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) ->
             "duplicates_dropped": table.frame.height - len(kept),
             "offsets": values.offsets.tolist(),
             "num_values": len(values.texts),
-            **summarise(table, values, ids, {name: labels[rows] for name, rows in splits.items()}),
+            "score_as": fixed,
+            **summarise(table, values, factors, ids, {name: labels[rows] for name, rows in splits.items()}),
         }
         write_manifest(temporary, MANIFEST, content, kind=KIND, version=FORMAT_VERSION)
     report(5, str(folder))

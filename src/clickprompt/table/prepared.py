@@ -14,6 +14,7 @@ import pyarrow as pa
 from clickprompt.contracts import SPLITS, FieldStatistics, SplitName, TableSchema
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.storage import clear_disk_errors, read_manifest
+from clickprompt.table.members import Members
 from clickprompt.table.text_table import TextTable, read_texts
 from clickprompt.table.vocabulary import Vocabulary, buckets_from_json, field_statistics
 
@@ -76,15 +77,34 @@ class PreparedTable:
         return self._arrays["train_counts.npy"]
 
     @cached_property
+    def members(self) -> Members | None:
+        """Embedding rows of the items of each value, none for values that are no list; None without list fields."""
+        if "members.npy" not in self._arrays:
+            return None
+        return Members(self._arrays["member_offsets.npy"], self._arrays["members.npy"])
+
+    @cached_property
     def value_texts(self) -> tuple[pa.Array, np.ndarray]:
-        """Arrow texts (N,) and uint16 fields (N,) of all values; a numeric field's values < V are buckets' names."""
+        """Arrow texts (N,) and uint16 fields (N,) of all values; those that are not `held` are mere names."""
         return self._texts.texts, self._texts.numbers("field")
+
+    @cached_property
+    def held(self) -> np.ndarray:
+        """bool (N,): values that rows can hold; buckets, items of lists and hashes own rows, but are no row's value."""
+        fields = self.value_texts[1]
+        borrows = np.array([field.borrows for field in self.schema.fields])
+        return ~borrows[fields] | (np.arange(len(fields)) >= self.statistics.offsets[-1])
 
     @cached_property
     def statistics(self) -> FieldStatistics:
         """What methods may know of the values."""
         offsets = np.array(self.manifest["offsets"], dtype=np.int64)
         return field_statistics(self.schema, offsets, np.asarray(self.train_counts[: offsets[-1]]))
+
+    @property
+    def scored_as(self) -> dict[int, int]:
+        """The value index that scoring puts in place of a row's own, by the place of the field."""
+        return {self.schema.names.index(name): int(value) for name, value in self.manifest.get("score_as", {}).items()}
 
     def split(self, name: SplitName) -> Split:
         """The rows of a split. Raises ClickPromptError for a name that is none."""

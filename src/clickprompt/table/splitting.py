@@ -11,11 +11,11 @@ import numpy as np
 
 from clickprompt.contracts import SPLITS, SplitName
 from clickprompt.settings import ClickPromptError
+from clickprompt.table.candidates import text_ranks
 from clickprompt.table.columns import timestamps
 from clickprompt.table.config import SplitConfig
 from clickprompt.table.factors import Factors
 from clickprompt.table.raw import RawTable
-from clickprompt.table.values import text_ranks
 
 Order = Literal["time", "shuffle", "given"]
 

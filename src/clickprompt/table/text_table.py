@@ -12,21 +12,16 @@ import pyarrow as pa
 
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import clear_disk_errors
+from clickprompt.table.arrow import arrow_numbers, numbers
 
 
 def write_texts(path: Path, texts: Sequence[str] | pa.Array, fields: np.ndarray, **columns: np.ndarray) -> None:
     """Write the columns `field` (uint16), `text` and any others."""
     words = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
-    numbers = [_numbers(column) for column in columns.values()]
-    table = pa.Table.from_arrays([_numbers(fields), words, *numbers], names=["field", "text", *columns])
+    others = [arrow_numbers(column) for column in columns.values()]
+    table = pa.Table.from_arrays([arrow_numbers(fields), words, *others], names=["field", "text", *columns])
     with clear_disk_errors(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-
-
-def _numbers(values: np.ndarray) -> pa.Array:
-    """A column of numbers. By its buffer, for Arrow's own way imports pandas where it is installed."""
-    values = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 @dataclass(frozen=True)
@@ -37,9 +32,8 @@ class TextTable:
     table: Any
 
     def numbers(self, column: str) -> np.ndarray:
-        """A column of numbers. By DLPack, for Arrow's own way imports pandas where it is installed."""
-        values = self.table[column].combine_chunks()
-        return np.from_dlpack(values) if len(values) else np.empty(0, dtype=values.type.to_pandas_dtype())
+        """A column of numbers."""
+        return numbers(self.table[column].combine_chunks())
 
 
 def read_texts(path: Path) -> TextTable:

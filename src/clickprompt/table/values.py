@@ -1,8 +1,9 @@
 """Value indices: which distinct values earn an embedding row, and where every value finds its own.
 
 With V rows earned over all F fields and N values in all: value x < V owns embedding row x, field by field, the most
-frequent in training first. Values in [V, N) borrow a row: a raw number its bucket's, a rare or unseen value the
-out-of-vocabulary row V + f of its field f.
+frequent in training first. Values in [V, N) borrow: a raw number its bucket's row, a hashed text its hash's, a rare or
+unseen value the out-of-vocabulary row V + f of its field f. A list cell is a value in [V, N) too; the rows of its items
+are its members.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from clickprompt.contracts import TableSchema
-from clickprompt.table.buckets import Buckets, fit_edges
+from clickprompt.table.buckets import Buckets
+from clickprompt.table.candidates import find_candidates, ranking
 from clickprompt.table.factors import Factors
+from clickprompt.table.lists import ListFactors
+from clickprompt.table.members import Members, offsets_of
 
 
 @dataclass(frozen=True)
@@ -36,92 +38,58 @@ class Values:
     """For each field, int32: the value index of each of its factors' codes."""
     buckets: dict[str, Buckets]
     """By numeric field."""
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """Candidates of one field for embedding rows, ordered: those that earn one, then the rest."""
-
-    texts: list[str]
-    counts: np.ndarray
-    order: np.ndarray
-    earned: int
+    members: Members | None
+    """Embedding rows of the items of each value, none for values that are no list; None where no field is a list."""
 
 
 def number_values(
     schema: TableSchema, factors: Sequence[Factors], train: np.ndarray, min_count: int, numeric_buckets: int
 ) -> Values:
     """Number the values of each field; everything fitted is fitted on the rows `train`."""
-    candidates: list[_Ranked] = []
-    raw: list[_Ranked] = []
-    edges: dict[int, np.ndarray] = {}
-    for place, (field, factor) in enumerate(zip(schema.fields, factors, strict=True)):
-        counts = np.bincount(factor.codes[train], minlength=len(factor.texts))
-        if field.kind == "numeric":
-            numbers = factor.numbers()
-            edges[place] = fit_edges(numbers, counts, numeric_buckets)
-            buckets = Buckets.over(edges[place], numbers)
-            bucket_counts = np.bincount(buckets, weights=counts, minlength=len(edges[place]) + 2).astype(np.int64)
-            candidates.append(_rank(Buckets.texts(edges[place]), bucket_counts, min_count))
-            raw.append(_rank(factor.texts, counts, 0))
-        else:
-            candidates.append(_rank(factor.texts, counts, min_count))
-    return _number(schema, factors, candidates, raw, edges)
-
-
-def text_ranks(texts: Sequence[str]) -> np.ndarray:
-    """int32: place of each text in the order of their code points."""
-    ranks = np.empty(len(texts), dtype=np.int32)
-    ranks[pc.sort_indices(pa.array(texts, pa.large_string())).to_numpy()] = np.arange(len(texts), dtype=np.int32)
-    return ranks
-
-
-def _rank(texts: list[str], counts: np.ndarray, min_count: int) -> _Ranked:
-    order = np.lexsort([text_ranks(texts), -counts])
-    return _Ranked(texts, counts, order, int((counts >= min_count).sum()))
-
-
-def _number(
-    schema: TableSchema,
-    factors: Sequence[Factors],
-    candidates: list[_Ranked],
-    raw: list[_Ranked],
-    edges: dict[int, np.ndarray],
-) -> Values:
-    offsets = np.concatenate([[0], np.cumsum([c.earned for c in candidates])]).astype(np.int64)
+    counts_of = [np.bincount(factor.codes[train], minlength=len(factor.texts)) for factor in factors]
+    candidates = [
+        find_candidates(field, factor, counts, min_count, numeric_buckets)
+        for field, factor, counts in zip(schema.fields, factors, counts_of, strict=True)
+    ]
+    offsets = offsets_of(np.array([found.earned for found in candidates]))
     owned = int(offsets[-1])
     texts: list[str] = []
     fields: list[np.ndarray] = []
     rows: list[np.ndarray] = [np.arange(owned)]
     counts: list[np.ndarray] = []
+    members: list[Members] = []
 
-    def add(place: int, ranked: _Ranked, chosen: np.ndarray) -> None:
-        texts.extend(ranked.texts[code] for code in chosen)
+    def add(place: int, from_texts: list[str], from_counts: np.ndarray, chosen: np.ndarray) -> None:
+        texts.extend(from_texts[code] for code in chosen)
         fields.append(np.full(len(chosen), place))
-        counts.append(ranked.counts[chosen])
+        counts.append(from_counts[chosen])
 
-    for place, ranked in enumerate(candidates):
-        add(place, ranked, ranked.order[: ranked.earned])
+    for place, found in enumerate(candidates):
+        add(place, found.texts, found.counts, found.order[: found.earned])
 
     value_of_code: list[np.ndarray] = []
     buckets: dict[str, Buckets] = {}
-    pending = iter(raw)
-    for place, (field, factor, ranked) in enumerate(zip(schema.fields, factors, candidates, strict=True)):
-        row_of_candidate = np.full(len(ranked.texts), owned + place)
-        row_of_candidate[ranked.order[: ranked.earned]] = offsets[place] + np.arange(ranked.earned)
+    for place, (field, factor, found) in enumerate(zip(schema.fields, factors, candidates, strict=True)):
+        row_of_candidate = found.row_of(int(offsets[place]), owned + place)
         index = np.empty(len(factor.texts), dtype=np.int32)
-        start = len(texts)
-        if field.kind == "numeric":
-            found = buckets[field.name] = Buckets(edges[place], row_of_candidate.astype(np.int32))
-            ranked = next(pending)
-            rest = ranked.order
-            rows.append(found.rows_of(factor.numbers())[rest])
+        if field.borrows:
+            rest = ranking(factor.texts, counts_of[place])
         else:
-            rest = ranked.order[ranked.earned :]
-            index[ranked.order[: ranked.earned]] = offsets[place] + np.arange(ranked.earned)
+            index[found.order[: found.earned]] = offsets[place] + np.arange(found.earned)
+            rest = found.order[found.earned :]
+        index[rest] = len(texts) + np.arange(len(rest))
+        if found.of_text is not None:
+            rows.append(row_of_candidate[found.of_text[rest]])
+        else:
             rows.append(np.full(len(rest), owned + place))
-        index[rest] = start + np.arange(len(rest))
-        add(place, ranked, rest)
+        if found.edges is not None:
+            buckets[field.name] = Buckets(found.edges, row_of_candidate.astype(np.int32))
+        if isinstance(factor, ListFactors):
+            assert found.of_item is not None
+            lists = factor.members.take(rest)
+            members.append(_empty(len(texts) - sum(map(len, members))))
+            members.append(Members(lists.offsets, row_of_candidate[found.of_item[lists.rows]].astype(np.int32)))
+        add(place, factor.texts, counts_of[place], rest)
         value_of_code.append(index)
     return Values(
         texts=texts,
@@ -131,4 +99,15 @@ def _number(
         offsets=offsets,
         value_of_code=tuple(value_of_code),
         buckets=buckets,
+        members=_end_to_end(members, len(texts)) if members else None,
     )
+
+
+def _empty(lists: int) -> Members:
+    return Members(np.zeros(lists + 1, dtype=np.int64), np.empty(0, dtype=np.int32))
+
+
+def _end_to_end(parts: list[Members], values: int) -> Members:
+    parts = [*parts, _empty(values - sum(map(len, parts)))]
+    lengths = np.concatenate([part.lengths for part in parts])
+    return Members(offsets_of(lengths), np.concatenate([part.rows for part in parts]))

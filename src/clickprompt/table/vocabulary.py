@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clickprompt.contracts import MISSING, FieldStatistics, TableSchema
+from clickprompt.contracts import Field, FieldStatistics, TableSchema
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import clear_disk_errors, write_file
 from clickprompt.table.buckets import Buckets
-from clickprompt.table.factors import CellError, Factors, factorise
+from clickprompt.table.factors import CellError, Factors, numbers_of
+from clickprompt.table.hashing import hashes
+from clickprompt.table.lists import ListFactors, factorise_field
+from clickprompt.table.members import Members
 from clickprompt.table.text_table import read_texts, write_texts
 
 
@@ -25,15 +28,17 @@ class EncodedRows:
     """Rows as a model reads them."""
 
     feature_ids: np.ndarray
-    """int32 (rows, fields): embedding rows."""
+    """int32 (rows, fields): embedding rows; in a list field the OOV row."""
     text_codes: np.ndarray
     """int32 (rows, fields): places in `texts`, for the sentence."""
     texts: list[list[str]]
     """Distinct canonical texts of each field."""
     unseen: dict[str, int]
-    """Rows whose value is outside the vocabulary, by field; fields without any are left out."""
+    """Rows whose value, or an item of it, is outside the vocabulary, by field; fields without any are left out."""
     missing_columns: tuple[str, ...]
     """Fields that the rows have no column for; they read as missing values."""
+    members: dict[int, Members]
+    """By list field's place: embedding rows of the items of each of its `texts`."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Vocabulary:
 
     schema: TableSchema
     texts: pa.Array
-    """(V,): text of each; of a numeric field, its buckets' names."""
+    """(V,): text of each; of a numeric field its buckets' names, of a list field its items, of a hashed one names."""
     statistics: FieldStatistics
     buckets: dict[str, Buckets]
     """By numeric field."""
@@ -50,26 +55,38 @@ class Vocabulary:
     def encode(self, columns: Mapping[str, Any]) -> EncodedRows:
         """Look up rows given as columns: sequences, arrays, or polars, pandas or Arrow columns.
 
-        Columns that are no field are ignored. Raises ClickPromptError when no column is a field, when lengths differ,
-        or for a cell of a numeric field that is no number.
+        Columns that are no field are ignored, and so are those of fields with `score_as`. Raises ClickPromptError when
+        no column is a field, when lengths differ, or for a cell of a numeric field that is no number.
         """
         names = self.schema.names
         rows = _length({name: columns[name] for name in names if name in columns}, names)
+        fixed = {f.name: pa.repeat(f.score_as, rows) for f in self.schema.fields if f.score_as is not None}
+        columns = {**columns, **fixed}
         ids = np.empty((rows, len(names)), dtype=np.int32)
         codes = np.empty_like(ids)
-        texts, unseen = [], {}
+        texts, unseen, members = [], {}, {}
         for place, field in enumerate(self.schema.fields):
             if field.name in columns:
-                factors = _factors(columns[field.name], field.name, field.kind == "numeric")
+                factors = _factors(columns[field.name], field)
             else:
-                factors = Factors(np.zeros(rows, dtype=np.int32), [MISSING])
-            ids[:, place] = self._rows_of(place, factors)[factors.codes] if rows else 0
+                factors = replace(_factors([None], field), codes=np.zeros(rows, dtype=np.int32))
+            outside = int(self.statistics.offsets[-1]) + place
+            if isinstance(factors, ListFactors):
+                of_item = self._rows_of(place, factors.items)
+                members[place] = Members(factors.members.offsets, of_item[factors.members.rows])
+                ids[:, place] = outside
+                strange = members[place].any(members[place].rows == outside)
+            else:
+                found = self._rows_of(place, factors.texts)
+                ids[:, place] = found[factors.codes]
+                strange = found == outside
             codes[:, place] = factors.codes
             texts.append(factors.texts)
-            outside = int((ids[:, place] == self.statistics.offsets[-1] + place).sum())
-            if outside and field.name in columns:
-                unseen[field.name] = outside
-        return EncodedRows(ids, codes, texts, unseen, tuple(name for name in names if name not in columns))
+            count = int(strange[factors.codes].sum())
+            if count and field.name in columns:
+                unseen[field.name] = count
+        missing = tuple(name for name in names if name not in columns)
+        return EncodedRows(ids, codes, texts, unseen, missing, members)
 
     def save(self, folder: Path) -> None:
         """Write `vocabulary.arrow` and `vocabulary.json` into a folder."""
@@ -93,14 +110,16 @@ class Vocabulary:
         statistics = field_statistics(schema, np.array(content["offsets"], dtype=np.int64), table.numbers("count"))
         return cls(schema, table.texts, statistics, buckets_from_json(content["numeric"]))
 
-    def _rows_of(self, place: int, factors: Factors) -> np.ndarray:
-        """int32: embedding row of each distinct text of a field."""
+    def _rows_of(self, place: int, texts: list[str]) -> np.ndarray:
+        """int32: embedding row of each distinct text of a field, or of each item of a list field."""
         field = self.schema.fields[place]
         if field.kind == "numeric":
-            return self.buckets[field.name].rows_of(factors.numbers())
+            return self.buckets[field.name].rows_of(numbers_of(texts))
+        if field.hash_rows is not None:
+            return (self.statistics.offsets[place] + hashes(texts, field.hash_rows)).astype(np.int32)
         outside = int(self.statistics.offsets[-1]) + place
         known = self._lookup(place)
-        return np.array([known.get(text, outside) for text in factors.texts], dtype=np.int32)
+        return np.array([known.get(text, outside) for text in texts], dtype=np.int32)
 
     def _lookup(self, place: int) -> dict[str, int]:
         if place not in self._lookups:
@@ -116,7 +135,8 @@ class Vocabulary:
 
 def field_statistics(schema: TableSchema, offsets: np.ndarray, counts: np.ndarray) -> FieldStatistics:
     """What methods may know of these values."""
-    return FieldStatistics(schema.names, tuple(field.side for field in schema.fields), offsets, counts)
+    sides, pooling = tuple(field.side for field in schema.fields), tuple(field.pooling for field in schema.fields)
+    return FieldStatistics(schema.names, sides, offsets, counts, pooling)
 
 
 def buckets_to_json(buckets: Mapping[str, Buckets]) -> dict[str, Any]:
@@ -132,11 +152,11 @@ def buckets_from_json(content: Mapping[str, Any]) -> dict[str, Buckets]:
     }
 
 
-def _factors(column: Any, name: str, numeric: bool) -> Factors:
+def _factors(column: Any, field: Field) -> Factors:
     try:
-        return factorise(column, numeric=numeric)
+        return factorise_field(column, field)
     except CellError as error:
-        raise ClickPromptError(f"row {error.row + 1:,}: {name} {error}") from None
+        raise ClickPromptError(f"row {error.row + 1:,}: {field.name} {error}") from None
 
 
 def _length(columns: Mapping[str, Sequence[Any]], names: Iterable[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from clickprompt.contracts import ListIds, Pooling
 from clickprompt.ctr import CTRModel, CTRModelConfig, build_ctr_model
 
 Weights = dict[str, np.ndarray]
@@ -30,10 +32,10 @@ class CTRModelContract:
         """Logit (batch,) from q (batch, D) in float64; the usual linear head unless a test says otherwise."""
         return q @ weights["output.weight"][0] + weights["output.bias"][0]
 
-    def model(self) -> CTRModel:
+    def model(self, pooling: Sequence[Pooling | None] = ()) -> CTRModel:
         """A model in float64 with random weights, large enough that no term of the formula is lost in rounding."""
         torch.manual_seed(0)
-        model = build_ctr_model(self.config, self.num_fields, self.num_embeddings).double()
+        model = build_ctr_model(self.config, self.num_fields, self.num_embeddings, pooling).double()
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.normal_(std=0.5)
@@ -51,6 +53,18 @@ class CTRModelContract:
         np.testing.assert_allclose(model.representation(ids).detach().numpy(), q, rtol=1e-10, atol=1e-12)
         logit = self.reference_head(weights, q)
         np.testing.assert_allclose(model(ids).detach().numpy(), logit, rtol=1e-10, atol=1e-12)
+
+    def test_lists_enter_as_the_mean_of_their_items(self) -> None:
+        pooling: list[Pooling | None] = [None] * self.num_fields
+        pooling[-1] = "mean"
+        model, ids = self.model(pooling), self.feature_ids()
+        items = self.feature_ids(20).flatten()[: 2 * len(ids)]
+        lists = (ListIds(self.num_fields - 1, items, torch.arange(0, 2 * len(ids) + 1, 2)),)
+        weights = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
+        embeddings = weights["embedding.weight"][ids.numpy()]
+        embeddings[:, -1] = weights["embedding.weight"][items.numpy()].reshape(len(ids), 2, -1).mean(axis=1)
+        q = self.reference(weights, embeddings)
+        np.testing.assert_allclose(model.representation(ids, lists).detach().numpy(), q, rtol=1e-10, atol=1e-12)
 
     def test_shapes(self) -> None:
         model, ids = self.model(), self.feature_ids()

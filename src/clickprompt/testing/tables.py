@@ -63,3 +63,54 @@ def tiny_data_config(folder: Path) -> dict[str, Any]:
         "split": {"order": "time"},
         "numeric_buckets": 8,
     }
+
+
+def write_tiny_lists(folder: Path, rows: int = 600, seed: int = 0) -> Path:
+    """Write `histories.parquet`, a click log whose lists carry the signal, and return its path.
+
+    P(click) = σ(3 · mean appeal of the films in `history` + appeal of the words in `tags`): `history` is a list column,
+    oldest film first, some lists empty and some missing; `tags` is a text such as "red|round"; `user` says nothing;
+    `time` rises with the rows.
+    """
+    import polars as pl
+
+    random = np.random.default_rng(seed)
+    films, words = [f"film {i}" for i in range(24)], ["red", "round", "old", "loud", "cheap"]
+    film_appeal, word_appeal = random.normal(0, 1.5, len(films)), random.normal(0, 0.5, len(words))
+    seen = [random.integers(0, len(films), length) for length in random.integers(0, 9, rows)]
+    held = [random.choice(len(words), count, replace=False) for count in random.integers(0, 4, rows)]
+    logit = np.array(
+        [3 * film_appeal[s].sum() / max(len(s), 1) + word_appeal[h].sum() for s, h in zip(seen, held, strict=True)]
+    )
+    frame = pl.DataFrame(
+        {
+            "user": [f"u{u}" for u in random.integers(0, rows // 8, rows)],
+            "tags": ["|".join(words[h] for h in some) for some in held],
+            "history": [[films[s] for s in some] if len(some) or row % 2 else None for row, some in enumerate(seen)],
+            "time": 1_700_000_000 + 60 * np.arange(rows),
+            "clicked": (random.random(rows) < 1 / (1 + np.exp(-logit))).astype(np.int8),
+        },
+        schema_overrides={"history": pl.List(pl.String)},
+    )
+    path = Path(folder) / "histories.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(path)
+    return path
+
+
+def tiny_lists_config(folder: Path, **history: Any) -> dict[str, Any]:
+    """The `data` section of a recipe over what `write_tiny_lists` wrote; `history` are settings of that field."""
+    return {
+        "source": {
+            "kind": "files",
+            "path": str(Path(folder) / "histories.parquet"),
+            "fields": [
+                {"name": "user", "side": "user", "hash_rows": 16},
+                {"name": "tags", "kind": "list", "side": "item", "separator": "|", "pooling": "sum"},
+                {"name": "history", "kind": "list", "side": "user", **history},
+            ],
+            "label": "clicked",
+            "timestamp": "time",
+        },
+        "split": {"order": "time"},
+    }

@@ -42,6 +42,8 @@ class TrainingConfig(Settings):
     """Largest norm of all gradients together."""
     oov_dropout: float = Setting(default=0.01, ge=0, lt=1)
     """Share of training values whose embedding row gives way to their field's OOV row, which so learns. Text stays."""
+    compile_interaction: bool = False
+    """Compile the ID model's interaction (torch.compile) before training: half a minute, and a C++ compiler on CPUs."""
     precision: Precision = "auto"
     """`auto`: bfloat16 for the language model where the processor computes it natively, else float32."""
 

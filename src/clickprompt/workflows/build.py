@@ -13,7 +13,7 @@ def new_ctr_model(recipe: Recipe, data: Data) -> CTRModel:
     """The recipe's ID model; the same seed gives the same weights whatever stands beside it."""
     seed_torch(recipe.seed, "ctr weights")
     statistics = data.table.statistics
-    return build_ctr_model(recipe.ctr_model, statistics.num_fields, statistics.num_embeddings)
+    return build_ctr_model(recipe.ctr_model, statistics.num_fields, statistics.num_embeddings, statistics.pooling)
 
 
 def new_id_only(recipe: Recipe, data: Data) -> IDOnly:

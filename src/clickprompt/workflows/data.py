@@ -26,13 +26,15 @@ class Data:
     checkpoint: str = ""
     """Fingerprint of the language model's weights as they were found."""
 
-    def reader(self, splits: Sequence[SplitName], *, words: bool) -> SplitReader:
-        """Batches of one or more splits, with sentences where asked."""
+    def reader(self, splits: Sequence[SplitName], *, words: bool, scoring: bool = False) -> SplitReader:
+        """Batches of one or more splits, with sentences where asked; `scoring` fixes the fields with `score_as`."""
         return SplitReader(
             [self.table.split(name) for name in splits],
             self.table.embedding_rows,
             self.table.statistics,
             self.sentences if words else None,
+            self.table.scored_as if scoring else None,
+            self.table.members,
         )
 
     @property
@@ -65,5 +67,5 @@ def _sentences(
         build_token_store(folder, texts.to_pylist(), fields, table.schema, tokenizer, config.max_value_tokens, report)
     permutation: np.ndarray | None = None
     if config.permute_values is not None:
-        permutation = permute_within_fields(fields, config.permute_values)
+        permutation = permute_within_fields(fields, table.held, config.permute_values)
     return Sentences(TokenStore.open(folder), tokenizer, config.max_length, permutation)

@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 
 from clickprompt.bundle import load_bundle
+from clickprompt.calibration import CALIBRATION_FILE
 from clickprompt.contracts import Progress
-from clickprompt.evaluation import bootstrap_over_groups, cold_and_warm, delong_test, evaluate_scores
+from clickprompt.evaluation import (
+    bootstrap_over_groups,
+    cold_and_warm,
+    delong_test,
+    evaluate_scores,
+    probabilities_of,
+)
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import sha256_of
 from clickprompt.training import choose_device, score
@@ -21,6 +28,8 @@ from clickprompt.workflows.runs import RunFolder, inputs_of
 
 BASE: ModelName = "id-only"
 """What the others are compared with."""
+_OF_TRAINING = ("validation_auc", "train_seconds", "pretrain_seconds", "parameters", "calibration")
+_CALIBRATED = "calibrated_logits.npy"
 
 
 def evaluate(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> list[dict[str, Any]]:
@@ -66,8 +75,14 @@ def compare(
 
 
 def test_logits(run: RunFolder, model: str) -> np.ndarray:
-    """Logits of the test rows as `evaluate` left them, float32 (rows,)."""
+    """Logits of the test rows as the model gave them, float32 (rows,)."""
     return np.load(run.step(f"evaluate-{model}") / "logits.npy")
+
+
+def test_probabilities(run: RunFolder, model: str) -> np.ndarray:
+    """Probabilities of the test rows, calibrated where the model is, float64 (rows,)."""
+    calibrated = run.step(f"evaluate-{model}") / _CALIBRATED
+    return probabilities_of(np.load(calibrated) if calibrated.exists() else test_logits(run, model))
 
 
 def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress) -> dict[str, Any]:
@@ -77,8 +92,12 @@ def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progre
         raise ClickPromptError(
             f"{run.path}: {model} has not been trained with these settings; run `clickprompt finetune`"
         )
-    weights = run.bundle(model) / "weights.safetensors"
-    inputs = inputs_of(weights=sha256_of(weights), data=data.fingerprint, language=_reading(recipe, model))
+    scoring = {
+        name: sha256_of(path)
+        for name in ("weights.safetensors", CALIBRATION_FILE)
+        if (path := run.bundle(model) / name).exists()
+    }
+    inputs = inputs_of(bundle=scoring, data=data.fingerprint, language=_reading(recipe, model))
     known = run.done(f"evaluate-{model}", inputs)
     if known is None:
         known = _measure(recipe, model, run, data, progress, inputs)
@@ -88,7 +107,7 @@ def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progre
         **known,
         "seed": recipe.seed,
         "pretrain_rows": None if model == "id-only" else recipe.pretrain.rows,
-        **{name: trained[name] for name in ("validation_auc", "train_seconds", "pretrain_seconds", "parameters")},
+        **{name: trained[name] for name in _OF_TRAINING},
         "bundle_bytes": sum(file.stat().st_size for file in run.bundle(model).rglob("*") if file.is_file()),
     }
 
@@ -96,22 +115,30 @@ def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progre
 def _measure(
     recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress, inputs: str
 ) -> dict[str, Any]:
-    method = load_bundle(run.bundle(model)).method
+    bundle = load_bundle(run.bundle(model))
     words = model == "clickprompt-with-lm"
     device = choose_device(recipe.device)
-    reader = data.reader(["test"], words=words)
+    reader = data.reader(["test"], words=words, scoring=True)
     report = progress.start(f"score test rows with {model}", len(reader), "rows")
     started = time.perf_counter()
     batches = reader.in_order(rows_at_once(device) if words else ROWS_SCORED_AT_ONCE)
     precision = finetuning_config(recipe, model).precision
-    logits = score(method.to(device), batches, len(reader), device, precision, report)
+    logits = score(bundle.method.to(device), batches, len(reader), device, precision, report)
     seconds = time.perf_counter() - started
+    calibrated = None if bundle.calibrator is None else bundle.calibrator.logits(logits)
     measures = evaluate_scores(
-        reader.labels, logits, groups=_groups(data), weights=reader.weights, slices=_slices(data)
+        reader.labels,
+        logits,
+        groups=_groups(data),
+        weights=reader.weights,
+        slices=_slices(data),
+        calibrated_logits=calibrated,
     )
     result = {**measures.to_record(), "rows_per_second": len(reader) / seconds}
     with run.write_step(f"evaluate-{model}", inputs, result) as folder:
         np.save(folder / "logits.npy", logits)
+        if calibrated is not None:
+            np.save(folder / _CALIBRATED, calibrated)
     return result
 
 

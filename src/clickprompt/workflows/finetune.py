@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clickprompt.batches import TrainingSteps
+from clickprompt.batches import SplitReader, TrainingSteps
 from clickprompt.bundle import read_bundle_manifest, save_bundle
 from clickprompt.contracts import Progress
 from clickprompt.ctr import count_parameters
@@ -26,6 +26,7 @@ from clickprompt.training import (
     train,
 )
 from clickprompt.workflows.build import new_clickprompt, new_id_only
+from clickprompt.workflows.calibrate import Calibration, calibrate
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.pretrain import load_pretrained, pretrain, pretraining_inputs, rows_at_once
@@ -77,7 +78,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
             assert state is not None
         load_pretrained(method, run.step(PRETRAINED))
         pretrain_seconds = state["seconds"]
-    result = _train(method, recipe, model, data, progress)
+    result, calibration = _train(method, recipe, model, data, progress)
     summary = {
         "train_seconds": result.seconds,
         "pretrain_seconds": pretrain_seconds,
@@ -86,6 +87,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         "validation_auc": result.best_auc,
         "best_step": result.best_step,
         "parameters": count_parameters(method),
+        "calibration": None if calibration is None else calibration.record,
     }
     save_bundle(
         run.bundle(model),
@@ -95,6 +97,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         language_config=recipe.language_model if isinstance(method, ClickPrompt) else None,
         tokenizer=data.tokenizer if words else None,
         vocabulary=data.table.vocabulary(),
+        calibrator=None if calibration is None else calibration.calibrator,
         measures={"validation_auc": result.best_auc},
         provenance={"model": model, "inputs": inputs, "seed": recipe.seed, "recipe": dump_recipe(recipe)},
     )
@@ -111,7 +114,10 @@ def made_from(bundle: Path, inputs: str) -> bool:
     return bundle.exists() and read_bundle_manifest(bundle)["provenance"].get("inputs") == inputs
 
 
-def _train(method: Method, recipe: Recipe, model: ModelName, data: Data, progress: Progress) -> TrainingResult:
+def _train(
+    method: Method, recipe: Recipe, model: ModelName, data: Data, progress: Progress
+) -> tuple[TrainingResult, Calibration | None]:
+    """Train and calibrate on validation rows; the method then holds its best weights."""
     words = isinstance(method, ClickPrompt)
     config = finetuning_config(recipe, model)
     device = choose_device(recipe.device)
@@ -123,26 +129,33 @@ def _train(method: Method, recipe: Recipe, model: ModelName, data: Data, progres
         seed=seed_for(recipe.seed, "finetune rows"),
         oov_dropout=config.oov_dropout,
     )
+    # As trained, `score_as` aside: clicks came from real positions, so weights that still hold the bias of positions in
+    # the items would win on rows whose position is fixed.
     validation_rows = data.reader(["validation"], words=words)
-    labels = np.asarray(validation_rows.labels)
+    labels, weights = np.asarray(validation_rows.labels), validation_rows.weights
+
+    def validation_logits(reader: SplitReader) -> np.ndarray:
+        batches = reader.in_order(micro_batch_size if words else ROWS_SCORED_AT_ONCE)
+        told = progress.start(f"validate {model}", len(reader), "rows") if words else None
+        return score(method, batches, len(reader), device, config.precision, told)
 
     def measure() -> dict[str, float]:
-        batches = validation_rows.in_order(micro_batch_size if words else ROWS_SCORED_AT_ONCE)
-        told = progress.start(f"validate {model}", len(validation_rows), "rows") if words else None
-        logits = score(method, batches, len(validation_rows), device, config.precision, told)
-        return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits, weights=validation_rows.weights)}
+        logits = validation_logits(validation_rows)
+        return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits, weights=weights)}
 
     method.to(device)
     rates = {"ctr": config.ctr_learning_rate}
     if isinstance(config, FinetuneWithLanguageModelConfig):
         rates["language"] = config.language_learning_rate
-    optimizer = build_optimizer(method.parts(), rates, config.weight_decay)
+    if config.compile_interaction:
+        method.ctr.compile_interaction()
+    optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
     seed_torch(recipe.seed, "finetune draws")
     total = planned_steps(config, steps.steps_per_epoch)
     report = progress.start(
         f"finetune {model}", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows"
     )
-    return train(
+    result = train(
         method,
         steps,
         method.click_loss,
@@ -154,3 +167,7 @@ def _train(method: Method, recipe: Recipe, model: ModelName, data: Data, progres
         report=report,
         log_every=max(1, total // 200),
     )
+    if config.calibration == "none":
+        return result, None
+    logits = validation_logits(data.reader(["validation"], words=words, scoring=True))
+    return result, calibrate(config.calibration, labels, logits, weights, model, progress)

@@ -37,6 +37,8 @@ class FieldSummary:
     """Share of validation rows whose value no training row holds, 0 to 1."""
     unseen_test: float
     """Share of test rows whose value no training row holds, 0 to 1."""
+    note: str = ""
+    """What else is worth saying: how long lists are, how full hashed rows."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,12 @@ class ModelScores:
     """(rows,) 0 or 1"""
     probabilities: npt.ArrayLike
     """(rows,) 0 to 1"""
+    logits: npt.ArrayLike | None = None
+    """(rows,) what the ROC curve ranks by, where calibration has changed the probabilities; else they rank."""
+    weights: npt.ArrayLike | None = None
+    """(rows,) sample weights, which count in the calibration plot."""
+    calibrator: str | None = None
+    """What the probabilities went through."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ import torch
 
 from clickprompt import __version__
 from clickprompt.contracts import SPLITS
-from clickprompt.evaluation import probabilities_of
 from clickprompt.text import sentence_of
 from clickprompt.training import choose_device
 from clickprompt.workflows.data import Data
-from clickprompt.workflows.evaluate import test_logits
+from clickprompt.workflows.evaluate import test_logits, test_probabilities
 from clickprompt.workflows.recipe import Recipe, dump_recipe
 from clickprompt.workflows.report import (
     Comparison,
@@ -40,7 +39,8 @@ def gather(
     history: list[dict[str, Any]],
 ) -> ReportData:
     """Everything `write_report` needs."""
-    labels = np.asarray(data.table.split("test").labels)
+    test = data.table.split("test")
+    labels = np.asarray(test.labels)
     return ReportData(
         title=f"{recipe.method.kind} with {recipe.ctr_model.kind} on {recipe.data.source.kind}",
         recipe=dump_recipe(recipe),
@@ -62,7 +62,15 @@ def gather(
             for compared in comparisons
         ],
         scores=[
-            ModelScores(model, labels, probabilities_of(test_logits(folder, model))) for model in recipe.trained_models
+            ModelScores(
+                record["model"],
+                labels,
+                test_probabilities(folder, record["model"]),
+                logits=test_logits(folder, record["model"]),
+                weights=test.weights,
+                calibrator=record["calibration"] and record["calibration"]["calibrator"],
+            )
+            for record in records
         ],
         environment=environment(recipe),
     )
@@ -84,12 +92,23 @@ def summary(data: Data) -> DataSummary:
                 distinct=about["distinct_values"],
                 unseen_validation=about["share_outside_vocabulary"]["validation"],
                 unseen_test=about["share_outside_vocabulary"]["test"],
+                note=_note(about),
             )
             for field in data.table.schema.fields
             for about in [counts["fields"][field.name]]
         ],
         sentences=example_sentences(data),
     )
+
+
+def _note(about: dict[str, Any]) -> str:
+    """How long a field's lists are, and how many texts share a hashed row."""
+    notes = []
+    if "mean_length" in about:
+        notes.append(f"{about['mean_length']:.1f} items a row")
+    if "texts_per_row" in about:
+        notes.append(f"{about['texts_per_row']:.1f} texts a hash")
+    return ", ".join(notes)
 
 
 def example_sentences(data: Data) -> list[str]:

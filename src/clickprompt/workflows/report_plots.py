@@ -38,9 +38,17 @@ def draw_plots(report: ReportData, models: Sequence[str]) -> dict[str, Markup]:
         "validation": _learning(
             "validation", _history_lines(report.history, "validation_auc", number), "AUC on validation rows"
         ),
-        "roc": _roc([(number[one.model], *roc_curve(one.labels, one.probabilities)) for one in report.scores]),
+        "roc": _roc(
+            [
+                (number[one.model], *roc_curve(one.labels, one.probabilities if one.logits is None else one.logits))
+                for one in report.scores
+            ]
+        ),
         "calibration": _calibration(
-            [(number[one.model], *reliability_curve(one.labels, one.probabilities)[:2]) for one in report.scores]
+            [
+                (number[one.model], *reliability_curve(one.labels, one.probabilities, weights=one.weights)[:2])
+                for one in report.scores
+            ]
         ),
     }
     return {name: svg for name, svg in plots.items() if svg is not None}

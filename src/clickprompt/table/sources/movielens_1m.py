@@ -46,7 +46,7 @@ class MovieLens1MSource(MovieLensSource):
         self.fetch_first(progress, (_from_grouplens,))
 
     def read(self, progress: Progress) -> RawTable:
-        """Ages and occupations are written out, titles lose the year, of several genres the first stays."""
+        """Ages and occupations are written out, titles lose the year."""
         import polars as pl
 
         files = self.inputs()
@@ -63,9 +63,7 @@ class MovieLens1MSource(MovieLensSource):
             pl.col("Age").replace(AGES),
             pl.col("Occupation").replace({str(code): name for code, name in OCCUPATIONS.items()}),
         )
-        movies = movies.with_columns(
-            title_without_year("Movie title"), pl.col("Movie genre").str.split("|").list.first()
-        )
+        movies = movies.with_columns(title_without_year("Movie title"), self.chosen_genres("Movie genre"))
         return self.table(ratings, users, movies, files)
 
 
