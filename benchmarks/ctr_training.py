@@ -36,11 +36,12 @@ CONTENDERS = {
     "clickprompt bfloat16": [*_OURS, "--precision=bfloat16"],
     "limit": [sys.executable, str(HERE / "speed_limit.py")],
     "fuxictr": [*_PEER, "fuxictr"],
+    "fuxictr npz": [*_PEER, "fuxictr-npz"],
     "deepctr-torch": [*_PEER, "deepctr-torch"],
 }
 """The command of each; a folder with rows, `--device` and `--seconds` are added."""
 MEASURED = ("samples_per_second", "peak_memory_mb", "cores_busy")
-SHOWN = ("clickprompt", "limit", "fuxictr", "deepctr-torch")
+SHOWN = ("clickprompt", "limit", "fuxictr", "fuxictr npz", "deepctr-torch")
 SMALL, BOOKCROSSING, GOODREADS = 12_000, 722_000, 4_570_000
 ROWS = 98 * 4096
 """Whole batches of either size."""

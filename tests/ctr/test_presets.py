@@ -1,3 +1,6 @@
+import pytest
+from pydantic import ValidationError
+
 from clickprompt.ctr import CTR_MODELS
 from clickprompt.ctr.dcn_v2 import DCNv2Config
 
@@ -17,3 +20,8 @@ def test_every_model_has_sizes_for_every_data_set():
         for data_set, sizes in config.published.items():
             built = config(preset=data_set).model_dump()
             assert {name: built[name] for name in sizes} == sizes
+
+
+def test_a_preset_that_is_no_name_is_refused():
+    with pytest.raises(ValidationError, match="preset"):
+        DCNv2Config(preset=["goodreads"])

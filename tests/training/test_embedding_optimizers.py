@@ -14,6 +14,7 @@ from clickprompt.contracts import ClickBatch
 from clickprompt.ctr import build_ctr_model
 from clickprompt.ctr.dcn_v2 import DCNv2Config
 from clickprompt.methods import IDOnly
+from clickprompt.settings import ClickPromptError
 from clickprompt.training import BestWeights, TrainingConfig, Validation, build_optimizer, train
 from clickprompt.training import optimizer as optimizer_module
 from clickprompt.training.rowwise_adagrad import RowwiseAdagrad
@@ -99,6 +100,7 @@ def test_auto_goes_by_the_size_of_the_table(method: IDOnly, monkeypatch: pytest.
     def chosen(**settings: Any) -> list[type]:
         config = TrainingConfig(**settings)
         optimizer = build_optimizer(method.parts(), {"ctr": 0.01}, config, method.embedding_tables())
+        optimizer.release()
         return [type(table) for table in optimizer.tables]
 
     assert chosen() == []
@@ -123,3 +125,34 @@ def test_a_table_whose_rate_is_zero_is_not_among_the_groups(method: IDOnly):
     optimizer = build_optimizer(method.parts(), {"ctr": 0.01}, config, method.embedding_tables())
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     assert id(method.ctr.embedding.weight) not in held
+
+
+def test_a_training_that_fails_leaves_an_ordinary_method(method: IDOnly):
+    config = TrainingConfig(epochs=1, embedding_optimizer="sparse")
+    optimizer = build_optimizer(method.parts(), {"ctr": 0.01}, config, method.embedding_tables())
+    losses = iter(range(7))
+
+    def loss(batch: ClickBatch) -> torch.Tensor:
+        if next(losses) == 5:
+            raise KeyboardInterrupt
+        return method.click_loss(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(method, RandomRows(), loss, method.click_amount, optimizer, config, torch.device("cpu"))
+    assert method.ctr.embedding.lookup is None
+    assert method.ctr.embedding.weight.is_contiguous()
+    before = method.ctr.embedding.weight.detach().clone()
+    assert not torch.equal(trained(method, embedding_optimizer="dense").ctr.embedding.weight, before)
+
+
+def test_decay_must_leave_something(method: IDOnly):
+    config = TrainingConfig(embedding_optimizer="sparse", weight_decay=200)
+    with pytest.raises(ClickPromptError, match=r"weight_decay 200 times the table's learning rate 0\.01"):
+        build_optimizer(method.parts(), {"ctr": 0.01}, config, method.embedding_tables())
+
+
+@pytest.mark.parametrize("embedding_optimizer", ["dense", "sparse"])
+def test_the_rate_that_is_logged_is_the_layers(method: IDOnly, embedding_optimizer: Any):
+    config = TrainingConfig(embedding_optimizer=embedding_optimizer, embedding_learning_rate=0.5)
+    optimizer = build_optimizer(method.parts(), {"ctr": 0.01}, config, method.embedding_tables())
+    assert optimizer.learning_rate == 0.01

@@ -99,9 +99,14 @@ def test_looking_changes_nothing(recorded: tuple[torch.Tensor, Gradients]):
     """Scores and snapshots at any time leave training bitwise as it was, and show what dense AdamW would."""
     start, gradients = recorded
     tables = [sparse_over(start, 1e-8, 0.1) for _ in range(2)]
+    dense = torch.nn.Parameter(start.clone())
+    dense_optimizer = torch.optim.AdamW([dense], weight_decay=0.1)
     for step, ((index, gradient), rate) in enumerate(zip(gradients[:700], rates(), strict=False)):
         for table, optimizer in tables:
             take(table, optimizer, index, gradient, rate)
+        dense.grad = torch.zeros_like(dense).index_copy(0, index, gradient)
+        dense_optimizer.param_groups[0]["lr"] = rate
+        dense_optimizer.step()
         if step % 50 == 0:
             table, optimizer = tables[0]
             with torch.no_grad():
@@ -109,6 +114,7 @@ def test_looking_changes_nothing(recorded: tuple[torch.Tensor, Gradients]):
             copy = torch.empty_like(start)
             optimizer.read_into(copy)
             assert torch.equal(seen, copy)
+            torch.testing.assert_close(copy, dense.detach(), rtol=1e-8, atol=1e-12)
     (_, first), (_, second) = tables
     assert torch.equal(first.table.weight, second.table.weight)
     assert torch.equal(first.rows, second.rows)
@@ -144,8 +150,9 @@ def test_rows_never_looked_up_only_decay(recorded: tuple[torch.Tensor, Gradients
     torch.testing.assert_close(table.weight[1:].detach(), start[1:] * 0.95**5, rtol=1e-12, atol=0.0)
 
 
+@pytest.mark.parametrize("many", [True, False])
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_drift_is_the_sum_of_its_terms(decay: float):
+def test_drift_is_the_sum_of_its_terms(decay: float, many: bool):
     """Every last step, from gradients of nothing but ε to large ones, while windows are open and after they closed."""
     adam = Adam(weight_decay=decay)
     idle = IdleSteps(adam, torch.device("cpu"), torch.float64)
@@ -157,7 +164,7 @@ def test_drift_is_the_sum_of_its_terms(decay: float):
         if n not in (1, 2, 40, 305, 312, 620, 1100):
             continue
         last = torch.arange(n + 1)
-        moved = idle.drift(last, torch.ones(n + 1, 5, dtype=torch.float64), root.expand(n + 1, 5))
+        moved = idle.drift(last, torch.ones(n + 1, 5, dtype=torch.float64), root.expand(n + 1, 5), many=many)
         expected = np.zeros((n + 1, 5))
         for t in range(1, n):
             s = np.arange(t + 1, n + 1)
@@ -183,3 +190,24 @@ def test_gauss_of_few_nodes_is_those_nodes():
 def test_momentum_must_fade_faster_than_the_second_moment():
     with pytest.raises(ValueError, match=r"beta1 0\.99 must be below √beta2"):
         IdleSteps(Adam(beta1=0.99, beta2=0.9), torch.device("cpu"), torch.float64)
+
+
+def test_a_table_has_one_optimizer_at_a_time(recorded: tuple[torch.Tensor, Gradients]):
+    start, _ = recorded
+    table, optimizer = sparse_over(start, 1e-8, 0.1)
+    with pytest.raises(ValueError, match="another optimizer trains this table"):
+        SparseAdamW(table, 1e-3, Adam())
+    for _ in range(3):
+        table(torch.tensor([0, 3])).sum().backward()
+        optimizer.step()
+    optimizer.release()
+    released = table.weight.detach().clone()
+    optimizer.release()
+    assert torch.equal(table.weight, released), "releasing twice changes nothing"
+    assert table.weight.is_contiguous()
+    SparseAdamW(table, 1e-3, Adam())
+
+
+def test_only_whole_precision_is_trained_by_rows():
+    with pytest.raises(ValueError, match=r"a table of torch.bfloat16 cannot be trained row by row"):
+        SparseAdamW(EmbeddingTable(4, 2, std=1.0).bfloat16(), 1e-3, Adam())

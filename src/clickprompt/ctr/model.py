@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MethodType
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -36,12 +37,12 @@ class CTRModelConfig(Settings):
     """Settings that all ID models share."""
 
     published: ClassVar[Mapping[str, Mapping[str, Any]]] = published_sizes()
-    """The authors' settings by data set."""
+    """Settings by data set: those of ClickPrompt's authors, for models that they had."""
 
     kind: str
     """Which model; each subclass sets its own name."""
     preset: DataSet | None = None
-    """Take all that is not set here from the authors' sizes for this data set."""
+    """Take all that is not set here from the published sizes for this data set."""
     embedding_dim: PositiveInt = 32
     """Width of an embedding row."""
     embedding_std: float = Setting(default=1e-3, gt=0)
@@ -50,9 +51,10 @@ class CTRModelConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, settings: Any) -> Any:
-        if not isinstance(settings, Mapping) or settings.get("preset") not in cls.published:
+        preset = settings.get("preset") if isinstance(settings, Mapping) else None
+        if not isinstance(preset, str) or preset not in cls.published:
             return settings
-        return {**cls.published[settings["preset"]], **settings}
+        return {**cls.published[preset], **settings}
 
     @property
     def embedding_width(self) -> int:
@@ -89,32 +91,29 @@ class CTRModel(nn.Module, ABC):
     def interact(self, embeddings: Tensor) -> Tensor:
         """Embeddings (batch, fields, embedding_width) → q (batch, representation_dim)."""
 
-    def compile_interaction(self) -> None:
-        """Let torch.compile translate `interact` for training, for the first batch size that it meets.
+    def compile_interaction(self, rows: int) -> None:
+        """Let torch.compile translate `interact` for training batches of so many rows, now.
 
         Other sizes (the last batch of an epoch) and scoring run as ever, so there is one compilation and no more.
-        The first batch raises ClickPromptError where compilation fails, as without a compiler.
+        Raises ClickPromptError where compilation fails, as without a compiler.
         """
-        plain = self.interact
+        plain = type(self).interact
         compiled = torch.compile(plain, dynamic=False)
-        size: int | None = None
 
-        def interact(embeddings: Tensor) -> Tensor:
-            nonlocal size
-            if not self.training or size not in (None, len(embeddings)):
-                return plain(embeddings)
-            if size == len(embeddings):
-                return compiled(embeddings)
-            size = len(embeddings)
-            try:
-                return compiled(embeddings)
-            except Exception as error:
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                raise ClickPromptError(
-                    f"compile_interaction: torch.compile failed ({reason}); leave it out, or install a compiler"
-                ) from error
+        def interact(model: CTRModel, embeddings: Tensor) -> Tensor:
+            fits = model.training and len(embeddings) == rows
+            return compiled(model, embeddings) if fits else plain(model, embeddings)
 
-        self.interact = interact  # type: ignore[method-assign]
+        example = self.embedding.weight.new_zeros(rows, self.num_fields, self.config.embedding_width)
+        try:
+            compiled(self, example.requires_grad_()).sum().backward()
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ClickPromptError(
+                f"compile_interaction: torch.compile failed ({reason}); leave it out, or install a compiler"
+            ) from error
+        self.zero_grad()
+        self.interact = MethodType(interact, self)  # type: ignore[method-assign]
 
     def embed(self, feature_ids: Tensor, lists: Sequence[ListIds] = ()) -> Tensor:
         """Embeddings (batch, fields, embedding_width), those of list fields pooled, by one lookup in the table.

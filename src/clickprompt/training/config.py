@@ -43,7 +43,7 @@ class TrainingConfig(Settings):
     oov_dropout: float = Setting(default=0.01, ge=0, lt=1)
     """Share of training values whose embedding row gives way to their field's OOV row, which so learns. Text stays."""
     compile_interaction: bool = False
-    """Compile the ID model's interaction (torch.compile) before training: half a minute, and a C++ compiler on CPUs."""
+    """Compile the ID model's interaction (torch.compile) first: a minute or two, and a C++ compiler on CPUs."""
     precision: Precision = "auto"
     """`auto`: bfloat16 for the language model where the processor computes it natively, else float32."""
 

@@ -5,13 +5,15 @@ Over steps t+1..n without gradient a row's moments only shrink, and its weights 
     p_n = (D_n/D_t) p_t − Σ_{s=t+1..n} w_s m_t / (√v_t u_s + ε),
     w_s = lr_s β1^{s−t} / (1 − β1^s) · D_n/D_s,   u_s = β2^{(s−t)/2} / √(1 − β2^s),   D_n = Π_{s≤n} (1 − lr_s λ).
 
-w and u depend on t and n alone, so the sum is a function of √v_t with a few numbers for each t. Terms beyond the last
-W = ln(10⁻¹⁴)/ln(β1/√β2) steps do not count. Written about a centre u0, with y = √v/(√v u0 + ε),
+w and u depend on t and n alone, so the sum is a function of √v_t with a few numbers for each t. Terms beyond the first
+W = ln(δ)/ln(β1/√β2) steps do not count, δ below the table's precision. Written about a centre u0, with
+y = √v/(√v u0 + ε),
 
     Σ_s w_s/(√v u_s + ε) = 1/(√v u0 + ε) · Σ_j M_j y^j,   M_j = Σ_s w_s (u0 − u_s)^j,
 
 which converges fast once u hardly changes within W steps. Before that (t below `EARLY`/(1 − β2)) the terms are added
-up one by one while the row's window is open, and by a Gauss quadrature of the same terms once it has closed.
+up one by one while the row's window is open, and by a Gauss quadrature of the same terms once it has closed, or when
+many rows are read at one step.
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ from torch import Tensor
 
 EARLY = 0.3
 """Steps · (1 − β2) before which the series does not serve."""
-_MOMENTS = {torch.float64: 8, torch.float32: 5}
-"""Terms of the series that are worth their time in each precision."""
+_PRECISION = {torch.float64: (8, 1e-14), torch.float32: (5, 1e-9)}
+"""Terms of the series, and the smallest share of a sum that counts, for each type of table."""
 _NODES = 16
 """Of a closed window's quadrature."""
-_BANDS = (8, 64)
+_BANDS = (8, 32, 128)
 """Idle steps up to which rows of the first steps are summed together, so that few share a long sum."""
 _ELEMENTS_AT_ONCE = 1 << 20
 
@@ -50,21 +52,27 @@ class IdleSteps:
     def __init__(self, adam: Adam, device: torch.device, dtype: torch.dtype) -> None:
         if adam.beta1 >= math.sqrt(adam.beta2):
             raise ValueError(f"beta1 {adam.beta1} must be below √beta2 {math.sqrt(adam.beta2):.4f}")
+        if dtype not in _PRECISION:
+            raise ValueError(f"a table of {dtype} cannot be trained row by row; make it float32 or float64")
+        moments, share = _PRECISION[dtype]
         self.adam = adam
         self.step = 0
         self.early = round(EARLY / (1 - adam.beta2))
-        self.window = math.ceil(math.log(1e-14) / math.log(adam.beta1 / math.sqrt(adam.beta2)))
+        self.window = math.ceil(math.log(share) / math.log(adam.beta1 / math.sqrt(adam.beta2)))
         idle = np.arange(self.window, 0, -1)
         self._powers = adam.beta1**idle, adam.beta2 ** (idle / 2)
         self._epsilon = torch.tensor(adam.epsilon, dtype=dtype, device=device)
         self._log_betas = torch.tensor([math.log(adam.beta1), math.log(adam.beta2)], dtype=dtype, device=device)
         # lr, log D, u0 and M_0.. by step: kept on the host in full precision, read on the device in the table's
-        self._known = np.zeros((1024, 3 + _MOMENTS[dtype]))
+        self._known = np.zeros((1024, 3 + moments))
         self._known[0, 2] = 1.0  # step 0: rows never touched, whose moments are zero
         self._device, self._dtype = device, dtype
-        self._series = torch.from_numpy(self._known[:, 2:]).to(device, dtype, copy=True)
+        self._series = torch.zeros(len(self._known), 1 + moments, dtype=dtype, device=device)
+        self._log_decay = torch.zeros(len(self._known), dtype=torch.float64, device=device)
+        self._series[0, 0] = 1.0
         self._quadratures = torch.zeros(2, self.early, _NODES, dtype=torch.float64, device=device)
         self._quadratures[1] = 1.0
+        self._summed_up = 0
 
     def advance(self, rate: float) -> None:
         """One more step, at this learning rate."""
@@ -73,6 +81,7 @@ class IdleSteps:
         if n == len(self._known):
             self._known = np.concatenate([self._known, np.zeros_like(self._known)])
             self._series = torch.cat([self._series, torch.zeros_like(self._series)])
+            self._log_decay = torch.cat([self._log_decay, torch.zeros_like(self._log_decay)])
         decay = 1 - rate * adam.weight_decay
         # the centre lies near the mean of u over the weights of the steps to come, which is 1/(1 − β1) steps away
         ahead = 1 / (1 - adam.beta1)
@@ -91,10 +100,10 @@ class IdleSteps:
                 term *= away
         changed = slice(min(first, n), n + 1)
         self._series[changed].copy_(torch.from_numpy(self._known[changed, 2:]))
+        self._log_decay[n] = self._known[n, 1]
         closed = n - self.window
         if 0 < closed < self.early:
-            weights, nodes = self._terms(np.array([closed]), self.window)
-            self._quadratures[:, closed] = torch.from_numpy(gauss(weights[0], nodes[0], _NODES))
+            self._sum_up(closed, self.window)
 
     def fading(self, last: Tensor) -> Tensor:
         """What is left of first and second moments since the steps `last`, β1^{n−t} and β2^{n−t}: (rows, 2)."""
@@ -102,11 +111,13 @@ class IdleSteps:
 
     def decay(self, last: Tensor) -> Tensor:
         """D_n/D_t since the steps `last`: (rows, 1)."""
-        logarithm = torch.from_numpy(self._known[self.step, 1] - self._known[: self.step + 1, 1]).to(self._device)
-        return torch.exp(logarithm)[last].to(self._dtype).unsqueeze(1)
+        return torch.exp(self._log_decay[self.step] - self._log_decay[last]).to(self._dtype).unsqueeze(1)
 
-    def drift(self, last: Tensor, first_moment: Tensor, root: Tensor) -> Tensor:
-        """How far rows moved since their steps `last` (rows,), from m and √v at those steps: (rows, width)."""
+    def drift(self, last: Tensor, first_moment: Tensor, root: Tensor, *, many: bool) -> Tensor:
+        """How far rows moved since their steps `last` (rows,), from m and √v at those steps: (rows, width).
+
+        `many`: rows are read at this step again and again, as in scoring.
+        """
         series = self._series.index_select(0, last)
         below = torch.addcmul(self._epsilon, root, series[:, :1]).reciprocal_()
         ratio = root * below
@@ -118,45 +129,78 @@ class IdleSteps:
             moved *= self.decay(torch.clamp(last + self.window, max=self.step))
         early = ((last > 0) & (last < min(self.early, self.step))).nonzero().squeeze(1)
         if len(early):
-            self._add_early(moved, early, last[early], first_moment, root)
+            self._add_early(moved, early, last[early], first_moment, root, many)
         return moved
 
-    def _add_early(self, moved: Tensor, rows: Tensor, last: Tensor, first_moment: Tensor, root: Tensor) -> None:
+    def _add_early(
+        self, moved: Tensor, rows: Tensor, last: Tensor, first_moment: Tensor, root: Tensor, many: bool
+    ) -> None:
         """Add up the terms of rows that were last touched in the first steps."""
         if self.step < self.early + self.window:
-            idle, low = self.step - last, 0
-            for high in (*_BANDS, self.window):
-                band = ((idle > low) & (idle <= high)).nonzero().squeeze(1)
-                terms = self._terms(last[band].cpu().numpy(), min(high, self.step))
-                weights, nodes = (torch.from_numpy(part).to(self._device) for part in terms)
-                self._add_terms(moved, rows[band], weights, nodes, first_moment, root)
-                low = high
-            closed = (idle > self.window).nonzero().squeeze(1)
-            rows, last = rows[closed], last[closed]
-        weights, nodes = self._quadratures[:, last]
+            if many:
+                self._sum_up_open_windows()
+            else:
+                rows, last = self._add_open(moved, rows, last, first_moment, root)
+        weights, nodes = self._quadratures
         if self.adam.weight_decay:
-            weights = weights * self.decay(last + self.window)
-        self._add_terms(moved, rows, weights, nodes, first_moment, root)
+            ends = torch.arange(self.early, device=self._device) + self.window
+            weights = weights * self.decay(torch.clamp(ends, max=self.step)).squeeze(1).unsqueeze(1)
+        self._add_terms(moved, rows, last, weights, nodes, first_moment, root)
+
+    def _add_open(
+        self, moved: Tensor, rows: Tensor, last: Tensor, first_moment: Tensor, root: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Add up every term of rows whose windows are open; the other rows and their last steps are left to do."""
+        idle, low = self.step - last, 0
+        for high in (*(band for band in _BANDS if band < self.window), self.window):
+            band = ((idle > low) & (idle <= high)).nonzero().squeeze(1)
+            if len(band):
+                distinct, place = torch.unique(last[band], return_inverse=True)
+                terms = self._terms(distinct.cpu().numpy(), min(high, self.step))
+                weights, nodes = (torch.from_numpy(part).to(self._device) for part in terms)
+                self._add_terms(moved, rows[band], place, weights, nodes, first_moment, root)
+            low = high
+        closed = (idle > self.window).nonzero().squeeze(1)
+        return rows[closed], last[closed]
+
+    def _sum_up_open_windows(self) -> None:
+        """Quadratures of the terms so far, for scoring many rows at one step; closing a window replaces its own."""
+        if self._summed_up != self.step:
+            for last in range(max(1, self.step - self.window), min(self.early, self.step)):
+                self._sum_up(last, self.step - last)
+            self._summed_up = self.step
+
+    def _sum_up(self, last: int, count: int) -> None:
+        weights, nodes = self._terms(np.array([last]), count)
+        self._quadratures[:, last] = torch.from_numpy(gauss(weights[0], nodes[0], _NODES))
 
     def _terms(self, last: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """w and u of the steps after each of `last`, float64 (rows, count); w is 0 for steps yet to come."""
-        adam = self.adam
+        beta1, beta2 = self.adam.beta1, self.adam.beta2
+        steps = np.arange(1, self.step + count + 1)  # both factor into a part of the step and one of the idle steps
+        taken = self._known[1 : self.step + 1]
+        of_step = np.zeros(len(steps))
+        of_step[: self.step] = taken[:, 0] / (1 - beta1 ** steps[: self.step]) * np.exp(taken[-1, 1] - taken[:, 1])
         idle = np.arange(1, count + 1)
-        step = last[:, None] + idle
-        known = np.minimum(step, self.step)
-        decay = np.exp(self._known[self.step, 1] - self._known[known, 1])
-        weights = self._known[known, 0] * adam.beta1**idle / (1 - adam.beta1**known) * decay
-        nodes = adam.beta2 ** (idle / 2) / np.sqrt(1 - adam.beta2**known)
-        return np.where(step <= self.step, weights, 0.0), nodes
+        place = last[:, None] + idle - 1
+        return of_step[place] * beta1**idle, (1 / np.sqrt(1 - beta2**steps))[place] * beta2 ** (idle / 2)
 
     def _add_terms(
-        self, moved: Tensor, rows: Tensor, weights: Tensor, nodes: Tensor, first_moment: Tensor, root: Tensor
+        self,
+        moved: Tensor,
+        rows: Tensor,
+        place: Tensor,
+        weights: Tensor,
+        nodes: Tensor,
+        first_moment: Tensor,
+        root: Tensor,
     ) -> None:
-        at_once = max(1, _ELEMENTS_AT_ONCE // (root.shape[1] * max(1, nodes.shape[1])))
-        weights, nodes = weights.to(self._dtype).unsqueeze(1), nodes.to(self._dtype).unsqueeze(1)
-        for some, w, u in zip(rows.split(at_once), weights.split(at_once), nodes.split(at_once), strict=True):
-            below = torch.addcmul(self._epsilon, root[some].unsqueeze(2), u)
-            moved[some] += w.div(below).sum(2).mul_(first_moment[some])
+        """Add Σ w m/(√v u + ε) to these rows, with the w and u that stand at each row's place in the two tables."""
+        at_once = max(1, _ELEMENTS_AT_ONCE // (root.shape[1] * nodes.shape[1]))
+        weights, nodes = weights.to(self._dtype), nodes.to(self._dtype)
+        for some, at in zip(rows.split(at_once), place.split(at_once), strict=True):
+            below = torch.addcmul(self._epsilon, root[some].unsqueeze(2), nodes[at].unsqueeze(1))
+            moved[some] += weights[at].unsqueeze(1).div(below).sum(2).mul_(first_moment[some])
 
 
 def gauss(weights: np.ndarray, nodes: np.ndarray, count: int) -> np.ndarray:

@@ -87,12 +87,36 @@ def train(
     A step's loss is Σ loss(micro-batch) / Σ amount(micro-batch), so how a batch is cut never changes the gradient.
     Raises ClickPromptError at the first logged loss that is not finite.
     """
+    result = TrainingResult()
+    method.train()
+    try:
+        _take_steps(result, method, steps, loss, amount, optimizer, config, device, validation, report, log_every)
+    finally:
+        optimizer.release()
+    if validation is not None:
+        validation.best.restore(method)
+        result.best_auc, result.best_step = validation.best.auc, validation.best.step
+    method.eval()
+    return result
+
+
+def _take_steps(
+    result: TrainingResult,
+    method: nn.Module,
+    steps: Steps,
+    loss: Loss,
+    amount: Callable[[ClickBatch], float],
+    optimizer: MethodOptimizer,
+    config: TrainingConfig,
+    device: torch.device,
+    validation: Validation | None,
+    report: Callable[[int, str], None] | None,
+    log_every: int,
+) -> None:
     total = planned_steps(config, steps.steps_per_epoch)
     epoch_steps = min(steps.steps_per_epoch, total)
-    result = TrainingResult()
     window_loss, window_steps = torch.zeros((), device=device), 0
     started, measuring = time.perf_counter(), 0.0
-    method.train()
     for micro_batches in prefetch(_steps_of(steps, total), partial(_pinned, device=device), _STEPS_AHEAD):
         optimizer.scale_rates(learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule))
         window_loss += _take_step(micro_batches, loss, amount, optimizer, config, device)
@@ -125,12 +149,6 @@ def train(
         if validation is not None and validation.best.exhausted:
             break
     result.seconds = time.perf_counter() - started
-    optimizer.release()
-    if validation is not None:
-        validation.best.restore(method)
-        result.best_auc, result.best_step = validation.best.auc, validation.best.step
-    method.eval()
-    return result
 
 
 def _steps_of(steps: Steps, total: int) -> Iterator[list[ClickBatch]]:

@@ -95,6 +95,7 @@ def build_optimizer(
     by_rows: list[RowOptimizer] = []
     for part, parameters in parts.items():
         rate = learning_rates.get(part, 0.0)
+        alone: list[nn.Parameter] = []
         matrices: list[nn.Parameter] = []
         vectors: list[nn.Parameter] = []
         for parameter in parameters:
@@ -106,12 +107,16 @@ def build_optimizer(
             if table is not None and _kind(table, config) != "dense":
                 by_rows.append(_row_optimizer(table, own, config))
             elif own != rate:
-                groups.append(_group([parameter], own, config.weight_decay, part))
+                alone.append(parameter)
             else:
                 (matrices if parameter.ndim >= 2 else vectors).append(parameter)
-        groups += [
-            _group(some, rate, decay, part) for some, decay in ((matrices, config.weight_decay), (vectors, 0.0)) if some
-        ]
+        for some, own, decay in (
+            (matrices, rate, config.weight_decay),
+            (vectors, rate, 0.0),
+            (alone, config.embedding_learning_rate or 0.0, config.weight_decay),
+        ):
+            if some:
+                groups.append(_group(some, own, decay, part))
     if not groups and not by_rows:
         raise ClickPromptError("every learning rate is 0, so nothing would be trained; raise ctr_learning_rate")
     return MethodOptimizer(groups, by_rows)
@@ -130,5 +135,10 @@ def _kind(table: LookupTable, config: TrainingConfig) -> str:
 
 def _row_optimizer(table: LookupTable, rate: float, config: TrainingConfig) -> RowOptimizer:
     if _kind(table, config) == "sparse":
+        if rate * config.weight_decay >= 1:
+            raise ClickPromptError(
+                f"weight_decay {config.weight_decay:g} times the table's learning rate {rate:g} must stay below 1; "
+                "lower one of them"
+            )
         return SparseAdamW(table, rate, Adam(weight_decay=config.weight_decay))
     return RowwiseAdagrad(table, rate)

@@ -34,6 +34,8 @@ class RowOptimizer(ABC):
     """
 
     def __init__(self, table: LookupTable, rate: float) -> None:
+        if table.lookup is not None:
+            raise ValueError("another optimizer trains this table; release that one first")
         self.table = table
         self.rate = rate
         """Of the next step."""
@@ -51,11 +53,6 @@ class RowOptimizer(ABC):
     @abstractmethod
     def begin(self) -> None:
         """Count one more step."""
-
-    @property
-    @abstractmethod
-    def state_bytes(self) -> int:
-        """Memory of the optimizer's state."""
 
     def lookup(self, ids: Tensor) -> Tensor:
         """Rows of these ids, int64 (…) → (…, width)."""
@@ -77,10 +74,10 @@ class RowOptimizer(ABC):
     @torch.no_grad()
     def step(self) -> None:
         """One step on the rows that were looked up; all others take theirs when they are looked at."""
-        held = self.gradients()
+        self.gradients()
         self.begin()
         for rows in self._looked_up:
-            if held and rows.weights.grad is not None:
+            if rows.weights.grad is not None:
                 self.update(rows, rows.weights.grad)
         self.forget()
 
@@ -97,8 +94,12 @@ class RowOptimizer(ABC):
 
     @torch.no_grad()
     def release(self) -> None:
-        """Bring every row of the table up to the present and give its look-ups back."""
-        self.read_into(self.table.weight)
+        """Bring every row of the table up to the present and give its look-ups back; once is enough."""
+        if self.table.lookup is None:
+            return
+        weights = torch.empty(self.table.weight.shape).to(self.table.weight)
+        self.read_into(weights)
+        self.table.weight.data = weights
         self.forget()
         self.table.lookup = None
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clickprompt.contracts import LookupTable
-from clickprompt.training.row_optimizer import RowOptimizer, Rows
+from clickprompt.training.row_optimizer import RowOptimizer, Rows, copy_rows
 
 EPSILON = 1e-8
 
@@ -22,12 +22,8 @@ class RowwiseAdagrad(RowOptimizer):
         super().__init__(table, rate)
         self.accumulated = torch.zeros(len(table.weight), dtype=table.weight.dtype, device=table.weight.device)
 
-    @property
-    def state_bytes(self) -> int:
-        return self.accumulated.nbytes
-
     def present(self, index: Tensor | slice) -> tuple[Tensor, ...]:
-        return self.table.weight.detach()[index].clone(), self.accumulated[index].clone()
+        return copy_rows(self.table.weight.detach(), index), copy_rows(self.accumulated, index)
 
     def begin(self) -> None:
         """Nothing to count: the step size does not depend on how many came before."""

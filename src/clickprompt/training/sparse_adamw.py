@@ -30,17 +30,14 @@ class SparseAdamW(RowOptimizer):
         self.rows[:, : self.width] = weight.detach()
         weight.data = self.rows[:, : self.width]
 
-    @property
-    def state_bytes(self) -> int:
-        return self.rows.nbytes * 2 // 3 + self.last.nbytes
-
     def present(self, index: Tensor | slice) -> tuple[Tensor, ...]:
         weights, first, second = copy_rows(self.rows, index).split(self.width, dim=1)
         last = self.last[index].long()
         fading = self.idle.fading(last)
         if self.adam.weight_decay:
             weights = weights * self.idle.decay(last)
-        weights = weights - self.idle.drift(last, first, second.sqrt())
+        many = not torch.is_grad_enabled()
+        weights = weights - self.idle.drift(last, first, second.sqrt(), many=many)
         return weights, first * fading[:, :1], second * fading[:, 1:]
 
     def begin(self) -> None:
@@ -57,7 +54,3 @@ class SparseAdamW(RowOptimizer):
         weights.addcdiv_(first, root, value=-rate / (1 - adam.beta1**n))
         put_rows(self.rows, rows.index, torch.cat([weights, first, second], dim=1))
         self.last.index_fill_(0, rows.index, n)
-
-    def release(self) -> None:
-        super().release()
-        self.table.weight.data = self.table.weight.detach().contiguous()

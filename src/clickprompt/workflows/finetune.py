@@ -148,7 +148,7 @@ def _train(
     if isinstance(config, FinetuneWithLanguageModelConfig):
         rates["language"] = config.language_learning_rate
     if config.compile_interaction:
-        method.ctr.compile_interaction()
+        method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
     optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
     seed_torch(recipe.seed, "finetune draws")
     total = planned_steps(config, steps.steps_per_epoch)

@@ -93,7 +93,7 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
     method.to(device)
     rates = {"ctr": config.ctr_learning_rate, "language": config.language_learning_rate}
     if config.compile_interaction:
-        method.ctr.compile_interaction()
+        method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
     optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
     seed_torch(recipe.seed, "pretrain draws")
     total = planned_steps(config, steps.steps_per_epoch)
