@@ -249,4 +249,4 @@ def test_show_something_that_is_not_there(tmp_path):
 
 def test_memory_that_is_not_there(recipe, tmp_path):
     message = fails("run", recipe, "--out", tmp_path / "big", "--set", "ctr_model.embedding_dim=100000000000")
-    assert "out of memory; lower micro_batch_size, batch_size or ctr_model.embedding_dim" in message
+    assert "out of memory; lower hash_rows, micro_batch_size, batch_size or ctr_model.embedding_dim" in message

@@ -27,6 +27,7 @@ def test_lists_have_defaults_and_survive_a_round_trip():
         ({"kind": "numeric", "hash_rows": 9}, "hash_rows is no setting of field 'f', for numbers have buckets"),
         ({"kind": "list", "keep": "first"}, "keep of field 'f' cuts nothing without max_items"),
         ({"kind": "list", "hash_rows": 0}, "greater than 0"),
+        ({"hash_rows": 2**31}, "hash_rows of field 'f' is 2,147,483,648; at most 2,147,483,647 fit"),
         ({"kind": "list", "separator": ""}, "at least 1 character"),
     ],
 )

@@ -172,7 +172,7 @@ def _errors() -> Iterator[None]:
         if not _is_out_of_memory(error):
             raise
         print(
-            "error: out of memory; lower micro_batch_size, batch_size or ctr_model.embedding_dim",
+            "error: out of memory; lower hash_rows, micro_batch_size, batch_size or ctr_model.embedding_dim",
             file=sys.stderr,
         )
         raise typer.Exit(2) from None

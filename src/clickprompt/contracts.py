@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field as Setting
-from pydantic import PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import PositiveInt, StrictBool, ValidationInfo, field_validator, model_validator
 
 from clickprompt.settings import Settings
 
@@ -24,6 +25,8 @@ SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 MISSING = "unknown"
 """Text of a missing value."""
+MOST_ROWS = 2**31 - 1
+"""Embedding rows that int32 can number."""
 
 
 class Field(Settings):
@@ -46,7 +49,7 @@ class Field(Settings):
     """Which end of a longer list stays; last unless set, for histories are oldest first."""
     separator: str | None = Setting(default=None, min_length=1)
     """What stands between the items of a list in a text cell, such as the stroke of "Comedy|Drama"."""
-    score_as: str | int | float | None = None
+    score_as: StrictBool | str | int | float | None = None
     """Value that scoring puts in place of the row's own, for what is not known before ranking, such as the position an
     ad was shown at; training reads the real one."""
 
@@ -57,10 +60,20 @@ class Field(Settings):
             return value or ("mean" if info.data.get("kind") == "list" else None)
         return value or ("last" if info.data.get("max_items") is not None else None)
 
+    @field_validator("score_as", mode="before")
+    @classmethod
+    def _score_as_is_one_value(cls, value: Any) -> Any:
+        known = value is None or isinstance(value, str | int | float)
+        if not known or (isinstance(value, float) and not math.isfinite(value)):
+            raise ValueError("expected a text, a finite number, or true or false")
+        return value
+
     @model_validator(mode="after")
     def _settings_belong_to_the_kind(self) -> Field:
         if self.kind == "numeric" and self.hash_rows is not None:
             raise ValueError(f"hash_rows is no setting of field {self.name!r}, for numbers have buckets; leave it out")
+        if self.hash_rows is not None and self.hash_rows > MOST_ROWS:
+            raise ValueError(f"hash_rows of field {self.name!r} is {self.hash_rows:,}; at most {MOST_ROWS:,} fit")
         if self.kind != "list":
             for name in ("pooling", "max_items", "keep", "separator"):
                 if getattr(self, name) is not None:
@@ -73,7 +86,7 @@ class Field(Settings):
     def _score_as_is_a_value_of_the_kind(self) -> Field:
         if self.score_as is not None and self.kind == "list":
             raise ValueError(f"score_as is no setting of field {self.name!r} of kind list; leave it out")
-        if self.score_as is not None and self.kind == "numeric" and isinstance(self.score_as, str):
+        if self.score_as is not None and self.kind == "numeric" and isinstance(self.score_as, str | bool):
             raise ValueError(f"score_as of numeric field {self.name!r} is {self.score_as!r}; write a number, unquoted")
         return self
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from clickprompt.bundle import Predictor, load_bundle
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import write_manifest
 from clickprompt.testing.tables import tiny_data_config
-from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, run
+from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, predict, run
 
 ROWS = [
     {"user": "u1", "city": "Oslo", "item": "i2", "title": "golden lamp 2", "price": 12.5},
@@ -91,6 +92,14 @@ def test_rows_of_another_kind_are_refused(bundles):
         predictor.predict(ROWS[0])
     with pytest.raises(ClickPromptError, match="column 'user' is there twice"):
         predictor.predict(pd.concat([pd.DataFrame(ROWS)] * 2, axis=1))
+
+
+def test_a_cell_that_cannot_be_scored_is_named_with_its_file(bundles, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("user,price\nu1,3\nu2,cheap\n")
+    with pytest.raises(ClickPromptError, match=rf'^{re.escape(str(rows))}, row 2: price is "cheap"; expected a number'):
+        predict(bundles / "id-only", rows, None)
+    assert list(tmp_path.iterdir()) == [rows]
 
 
 def copy_of(bundles: Path, folder: Path, model: str = "id-only") -> Path:

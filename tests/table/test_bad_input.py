@@ -1,11 +1,13 @@
 """Bad input gives one line: the file as the user wrote it, the place, what to do."""
 
 import re
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from clickprompt.settings import ClickPromptError
+from clickprompt.table import read_rows
 
 HEADER = "user,price,label,weight,when\n"
 GOOD = "".join(f"u{i % 3},{i},{i % 2},1,{i}\n" for i in range(40))
@@ -129,6 +131,31 @@ def test_json_lines(line, message, tmp_path, prepare, monkeypatch):
     (tmp_path / "clicks.jsonl").write_text('{"user": 1, "label": 1}\n{"user": 2}\n' + line + "\n")
     monkeypatch.chdir(tmp_path)
     refused(message, lambda: prepare(source("clicks.jsonl")))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (['["Drama"]', '"Drama"'], "line 2: g is a text here and a list in line 1; give it one type"),
+        (['"[Drama]"', "null", '["Drama"]'], "line 3: g is a list here and a text in line 1; give it one type"),
+        (['{"a": 1}', '"Drama"'], "line 2: g is a text here and an object in line 1; give it one type"),
+        (["[[1]]", "[2]"], "line 2: an item of g is a number here and a list in line 1; give it one type"),
+        (['["a"]', '[["b"]]'], "line 2: an item of g is a list here and a text in line 1; give it one type"),
+        (["[[1]]", '[{"a": 2}]'], "line 2: an item of g is an object here and a list in line 1; give it one type"),
+    ],
+)
+def test_json_lines_of_lists_and_others(values, message, tmp_path, prepare, monkeypatch):
+    lines = "".join(f'{{"user": 1, "g": {value}}}\n' for value in values)
+    (tmp_path / "clicks.jsonl").write_text(lines)
+    monkeypatch.chdir(tmp_path)
+    refused(f"clicks.jsonl, {message}", lambda: prepare(source("clicks.jsonl")))
+    refused(f"clicks.jsonl, {message}", lambda: read_rows(Path("clicks.jsonl")))
+
+
+def test_json_lines_may_hold_brackets_and_items_of_two_types(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"g": "[a]", "h": ["[b", null], "n": 1}\n{"g": "b", "h": [], "n": 1.5}\n')
+    frame = read_rows(tmp_path / "a.jsonl")
+    assert frame.rows() == [("[a]", ["[b", None], 1.0), ("b", [], 1.5)]
 
 
 def test_a_mapping_is_no_value(tmp_path, prepare, monkeypatch):

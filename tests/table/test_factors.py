@@ -54,6 +54,31 @@ def test_arrays_and_categories():
     assert rows(factorise(pandas.Series([1, None]))) == ["1", "unknown"]
 
 
+def test_pandas_columns_keep_their_text():
+    pandas = pytest.importorskip("pandas")
+    narrow = np.array([0.1, np.nan], dtype=np.float32)
+    kinds = {
+        "float32": pandas.Series(narrow),
+        "nullable": pandas.Series([0.1, None], dtype="Float32"),
+        "categories": pandas.Series(narrow).astype("category"),
+        "objects": pandas.Series([np.float32(0.1), None], dtype=object),
+        "sparse": pandas.Series(pandas.arrays.SparseArray(narrow)),
+    }
+    for name, column in kinds.items():
+        assert rows(factorise(column)) == ["0.1", "unknown"], name
+        assert rows(factorise(column, numeric=True)) == ["0.1", "unknown"], name
+    mixed = [1, 1.5, "a", True, None, np.nan, pandas.NA, pandas.NaT, np.float32(0.1), 0.1]
+    texts = ["1", "1.5", "a", "true", *["unknown"] * 4, "0.1", "0.1"]
+    assert rows(factorise(pandas.Series(mixed, dtype=object))) == texts
+    with pytest.raises(CellError, match="expected a text"):
+        factorise(pandas.Series(pandas.period_range("2020", periods=2, freq="Y")))
+
+
+def test_arrays_of_two_widths_are_two_values():
+    wide, narrow = np.array([0.1], dtype=np.float32).astype(float), np.array([0.1], dtype=np.float32)
+    assert rows(factorise([narrow, wide, narrow])) == ["0.1", "0.10000000149011612", "0.1"]
+
+
 def test_sliced_lists_keep_their_rows():
     lists = pa.array([["a"], ["b", "c"], None, ["d"]])
     assert rows(factorise(lists.slice(1))) == ["b, c", "unknown", "d"]

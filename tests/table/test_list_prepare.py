@@ -61,6 +61,13 @@ def test_members_are_there_only_for_lists(lists, tiny, prepare):
     assert not {"members.npy", "member_offsets.npy"} & set(prepare(lists, "hashed").manifest["files"])
 
 
+def test_hashes_of_all_fields_are_numbered_in_int32(lists, prepare):
+    for field in lists["source"]["fields"][:2]:
+        field["hash_rows"] = 2**30
+    with pytest.raises(ClickPromptError, match="come to 2,147,483,651 embedding rows; at most 2,147,483,647"):
+        prepare(lists)
+
+
 def test_the_same_input_makes_the_same_bytes(lists, prepare):
     assert prepare(lists, "one").manifest["files"] == prepare(lists, "two").manifest["files"]
 

@@ -112,6 +112,21 @@ def test_an_item_without_text_is_named_with_its_row(column):
     assert caught.value.row == 2
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        [["a"], [], None, ["b", ("c",)]],
+        [np.array(["a"]), None, None, np.array([["a", "b"]])],
+        pl.Series([None, [], [None], [["b"], ["c"]]]),
+        pa.array([None, [], [None], [["b"], ["c"]]]),
+    ],
+)
+def test_lists_of_lists_are_refused_with_their_row(column):
+    with pytest.raises(CellError, match="is a list of lists; expected a list of texts") as caught:
+        factorise_lists(column, Field(name="l", kind="list"))
+    assert caught.value.row == 3
+
+
 def test_no_rows():
     factors = factorise_lists([], Field(name="l", kind="list"))
     assert (len(factors.codes), factors.texts, factors.items, len(factors.members)) == (0, [], [], 0)

@@ -1,11 +1,15 @@
 """Values that scoring fixes: which index they get, and which are refused."""
 
+from datetime import date
+
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from clickprompt.contracts import Field
 from clickprompt.settings import ClickPromptError
 from clickprompt.table import PreparedTable
+from clickprompt.table.score_as import score_text
 
 
 def fields(tiny):
@@ -72,6 +76,13 @@ def test_a_value_that_training_does_not_hold_is_refused(tiny, prepare, field, va
         prepare(tiny)
 
 
+def test_a_text_of_no_training_row_is_refused_in_a_used_hash_too(tiny, prepare):
+    fields(tiny)["city"] |= {"hash_rows": 1, "score_as": "Oslow"}
+    message = "field 'city': score_as is 'Oslow', which no training row holds; .* such as 'Oslo'"
+    with pytest.raises(ClickPromptError, match=message):
+        prepare(tiny)
+
+
 def test_a_rare_value_is_refused_and_near_numbers_named(tiny, prepare):
     fields(tiny)["price"] |= {"kind": "categorical", "score_as": 15}
     with pytest.raises(ClickPromptError, match="score_as is 15") as caught:
@@ -92,3 +103,22 @@ def test_settings_that_cannot_be_meant_are_refused():
         Field(name="tags", kind="list", score_as="red")
     with pytest.raises(ValueError, match="write a number"):
         Field(name="price", kind="numeric", score_as="cheap")
+    with pytest.raises(ValueError, match="score_as of numeric field 'price' is True; write a number"):
+        Field(name="price", kind="numeric", score_as=True)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), [1], {"a": 1}, date(2024, 5, 1)])
+def test_what_is_no_plain_value_is_refused_in_one_sentence(value):
+    with pytest.raises(ValidationError) as caught:
+        Field(name="city", score_as=value)
+    (error,) = caught.value.errors()
+    assert error["msg"] == "Value error, expected a text, a finite number, or true or false"
+    assert error["loc"] == ("score_as",)
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.5, "1", "true"])
+def test_a_value_keeps_its_type(value):
+    field = Field(name="city", score_as=value)
+    for kept in (field, Field.model_validate_json(field.model_dump_json())):
+        assert (type(kept.score_as), kept.score_as) == (type(value), value)
+    assert score_text(Field(name="seen", score_as=True)) == "true"

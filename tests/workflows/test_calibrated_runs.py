@@ -14,13 +14,16 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from clickprompt.bundle import Predictor, load_bundle
-from clickprompt.calibration import read_calibrator
+from clickprompt.calibration import fit_calibrator, read_calibrator
+from clickprompt.evaluation import expected_calibration_error
 from clickprompt.settings import ClickPromptError
 from clickprompt.testing.tables import tiny_data_config
 from clickprompt.training import score
 from clickprompt.workflows import RunFolder, parse_recipe, prepare, run
 from clickprompt.workflows.build import new_id_only
 from clickprompt.workflows.calibrate import calibrate
+from clickprompt.workflows.evaluate import evaluate
+from clickprompt.workflows.seeds import seed_for
 from clickprompt.workflows.show import show
 
 SIZES = {"train": 480, "validation": 60, "test": 60}
@@ -31,8 +34,10 @@ class Listener:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.started: list[str] = []
 
     def start(self, task, total, unit):
+        self.started.append(task)
         return lambda done, note: None
 
     def say(self, line):
@@ -102,11 +107,12 @@ def test_the_calibrator_is_fitted_on_weighted_validation_rows(calibrated, rows):
         assert abs(np.average((p - t) * z, weights=w)) < 1e-5
     about = record["calibration"]
     assert about["log_loss_before"] == pytest.approx(log_loss(y, sigmoid(z), sample_weight=w), rel=1e-5)
-    assert about["log_loss_after"] == pytest.approx(log_loss(y, p, sample_weight=w), rel=1e-5)
-    assert about["log_loss_after"] < about["log_loss_before"]
-    assert about["expected_calibration_error_after"] < about["expected_calibration_error_before"]
-    (line,) = [line for line in listener.said if line.startswith("calibrate id-only")]
-    assert f"{kind}, validation log loss {about['log_loss_before']:.4f} → {about['log_loss_after']:.4f}" in line
+    assert about["log_loss_cross_fitted"] > log_loss(y, p, sample_weight=w)
+    *warnings, line = [line for line in listener.said if line.startswith("calibrate id-only")]
+    few = "60 validation rows are few for isotonic"
+    assert [few in warning for warning in warnings] == [True] * (kind == "isotonic")
+    assert f"{kind}, validation log loss {about['log_loss_before']:.4f} → {about['log_loss_cross_fitted']:.4f}" in line
+    assert line.endswith("(cross-fitted)")
 
 
 def test_test_measures_are_of_calibrated_probabilities_and_auc_of_raw_logits(calibrated, rows):
@@ -168,12 +174,86 @@ def test_logits_that_rank_upside_down_keep_their_order_and_the_user_hears_of_it(
     random, listener = np.random.default_rng(0), Listener()
     z = random.normal(size=500)
     y = (random.random(500) < sigmoid(-z)).astype(float)
-    calibration = calibrate(kind, y, z, None, "id-only", listener)
+    calibration = calibrate(kind, y, z, None, 1, "id-only", listener)
     assert calibration.record["asked"] == kind
     assert calibration.record["calibrator"] == "platt"
     assert calibration.calibrator.slope == 1
     assert listener.said[0].startswith("calibrate id-only: the validation logits do not rank clicks above other rows")
     assert len(listener.said) == 2
+
+
+@pytest.mark.parametrize("kind", ["platt", "isotonic"])
+def test_the_figures_are_of_rows_that_the_fit_has_not_seen(kind):
+    random = np.random.default_rng(2)
+    z, w = random.normal(size=1203), random.integers(0, 3, 1203).astype(float)
+    y = (random.random(1203) < sigmoid(z / 2 - 1)).astype(float)
+    listener = Listener()
+    calibration = calibrate(kind, y, z, w, 7, "id-only", listener)
+    assert calibration.calibrator == fit_calibrator(kind, y, z, w).calibrator
+    (line,) = listener.said  # rows enough for either
+    fitted = np.full(1203, np.nan)
+    order = np.random.default_rng(seed_for(7, "calibration folds")).permutation(1203)
+    for number in range(5):
+        held = [row for row in range(1203) if order[row] % 5 == number]
+        rest = [row for row in range(1203) if order[row] % 5 != number]
+        assert abs(len(held) - 1203 / 5) < 1
+        fitted[held] = fit_calibrator(kind, y[rest], z[rest], w[rest]).calibrator.probabilities(z[held])
+    expected = log_loss(y, fitted, sample_weight=w)
+    assert calibration.record["log_loss_cross_fitted"] == pytest.approx(expected, rel=1e-9)
+    assert f"→ {expected:.4f}" in line
+    error = calibration.record["expected_calibration_error_cross_fitted"]
+    assert error == pytest.approx(expected_calibration_error(y, fitted, weights=w), rel=1e-9)
+    assert error > 1e-3  # in-sample, isotonic has none
+
+
+def test_two_validation_rows_are_no_crash():
+    for kind in ("platt", "isotonic"):
+        record = calibrate(kind, [0.0, 1.0], [-1.0, 1.0], [0.0, 1.0], 1, "id-only", Listener()).record
+        assert np.isfinite(record["log_loss_cross_fitted"])
+
+
+def test_another_calibrator_keeps_the_weights(calibrated, tiny_clicks, tmp_path):
+    kind, fresh, _, _ = calibrated
+    folder, records, kept, calibrators = RunFolder(tmp_path), [], [], []
+    for asked in ("none", kind, "none"):
+        listener = Listener()
+        (record,) = run(recipe_of(tiny_clicks, asked), folder, listener)
+        assert ("finetune id-only" in listener.started) == (not records)
+        assert "score test rows with id-only" in listener.started
+        records.append(record)
+        bundle, step = folder.bundle("id-only"), folder.step("id-only")
+        kept.append([(bundle / "weights.safetensors").read_bytes(), (step / "history.json").read_bytes()])
+        calibrators.append(calibration_bytes(folder))
+        assert f"calibration: {asked}" in json.loads((bundle / "bundle.json").read_text())["provenance"]["recipe"]
+    assert kept[0] == kept[1] == kept[2]
+    assert calibrators == [None, calibration_bytes(fresh), None]
+    assert records[1]["calibration"]["asked"] == kind
+    assert records[1]["log_loss"] != records[0]["log_loss"] == records[2]["log_loss"]
+    assert len({(record["auc"], record["train_seconds"]) for record in records}) == 1
+    with pytest.raises(ClickPromptError, match="has not been trained with these settings"):
+        evaluate(recipe_of(tiny_clicks, kind), folder, prepare_again(tiny_clicks, folder), Listener())
+
+
+def test_a_recalibration_stopped_half_way_is_done_again(calibrated, tiny_clicks, tmp_path):
+    kind, fresh, _, _ = calibrated
+    folder = RunFolder(tmp_path)
+    for name in ("prepared", "steps", "bundles"):
+        shutil.copytree(fresh.path / name, tmp_path / name)
+    run(recipe_of(tiny_clicks, "none"), folder, Listener())
+    shutil.rmtree(folder.step("id-only"))
+    shutil.copytree(fresh.step("id-only"), folder.step("id-only"))  # as if the bundle alone had been written
+    (record,) = run(recipe_of(tiny_clicks, kind), folder, Listener())
+    assert calibration_bytes(folder) == calibration_bytes(fresh)
+    assert record["calibration"]["calibrator"] == kind
+
+
+def calibration_bytes(folder: RunFolder) -> bytes | None:
+    path = folder.bundle("id-only") / "calibration.json"
+    return path.read_bytes() if path.exists() else None
+
+
+def prepare_again(tiny_clicks, folder: RunFolder):
+    return prepare(recipe_of(tiny_clicks, "none"), folder.prepared, Listener())
 
 
 def test_weights_count_in_training_and_validation_and_test(tiny_clicks, tmp_path, rows):

@@ -13,6 +13,7 @@ from clickprompt.bundle import Predictor
 from clickprompt.evaluation import auc
 from clickprompt.text import sentence_of
 from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, prepare, run
+from clickprompt.workflows.predict import predict
 from clickprompt.workflows.show import show
 
 ITEMS, ROWS, PLACES = 60, 12_000, 8
@@ -84,8 +85,13 @@ def test_what_rows_say_of_the_position_changes_no_score(clicks, tmp_path):
     run(parsed, folder, SilentProgress())
     for what in (folder.bundle("id-only"), folder.prepared):
         assert "Position  categorical, context, 8 embedding rows, scored as 1" in show(what)
+    assert "Position: scored as 1; the rows' own values were not read" in (folder.path / "report.html").read_text()
     predictor = Predictor.load(folder.bundle("id-only"))
     frame = pl.read_csv(path).head(500)
+    line = "Position: scored as 1; the file's own values were not read"
+    for told, columns in ((True, frame.columns), (False, ["user", "item"])):
+        frame.select(columns).write_parquet(tmp_path / "rows.parquet")
+        assert (line in predict(folder.bundle("id-only"), tmp_path / "rows.parquet", None).splitlines()) == told
     plain = predictor.score(frame.drop("Position"))
     for told in (frame, frame.with_columns(Position=pl.lit("never seen")), frame.with_columns(Position=None)):
         scored = predictor.score(told)

@@ -134,6 +134,22 @@ def test_only_what_a_changed_setting_touches_is_done_again(finished, tmp_path):
     }
 
 
+def test_another_calibrator_trains_no_language_model_again(finished, tmp_path):
+    recipe, folder, records = finished
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(folder.path, copy.path)
+    changed = {
+        **recipe,
+        "finetune_with_language_model": {**recipe["finetune_with_language_model"], "calibration": "platt"},
+    }
+    listener = Listener()
+    again = run(parse_recipe(changed), copy, listener)
+    assert not {"pretrain", "finetune clickprompt-with-lm"} & set(listener.lines)
+    assert [record["auc"] for record in again] == [record["auc"] for record in records]
+    assert [a["log_loss"] == b["log_loss"] for a, b in zip(again, records, strict=True)] == [True, True, False]
+    assert again[2]["calibration"]["asked"] == "platt"
+
+
 def test_changed_data_is_never_reused(finished, tmp_path, tiny_clicks):
     recipe, folder, _ = finished
     listener = Listener()

@@ -1,6 +1,22 @@
 """What is saved and shipped: save, load, predict."""
 
-from clickprompt.bundle.format import Bundle, load_bundle, read_bundle_manifest, save_bundle, save_weights
+from clickprompt.bundle.format import (
+    Bundle,
+    load_bundle,
+    read_bundle_manifest,
+    replace_calibrator,
+    save_bundle,
+    save_weights,
+)
 from clickprompt.bundle.predictor import Prediction, Predictor
 
-__all__ = ["Bundle", "Prediction", "Predictor", "load_bundle", "read_bundle_manifest", "save_bundle", "save_weights"]
+__all__ = [
+    "Bundle",
+    "Prediction",
+    "Predictor",
+    "load_bundle",
+    "read_bundle_manifest",
+    "replace_calibrator",
+    "save_bundle",
+    "save_weights",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,24 @@ def save_bundle(
             "measures": measures or {},
             "provenance": {**(provenance or {}), "torch": torch.__version__},
         }
+        write_manifest(new, MANIFEST, content, kind=KIND, version=FORMAT)
+
+
+def replace_calibrator(folder: Path, calibrator: Calibrator | None, provenance: dict[str, Any]) -> None:
+    """Give a bundle another calibrator, or none, and renew parts of its provenance; all else stays, byte by byte.
+
+    Whole or not at all. Raises ClickPromptError for a changed byte.
+    """
+    manifest = read_bundle_manifest(folder)
+    files = manifest.pop("files")
+    with new_folder(folder) as new:
+        for name in files:
+            if name != CALIBRATION_FILE:
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, new / name)
+        if calibrator is not None:
+            write_calibrator(new, calibrator)
+        content = {**manifest, "provenance": {**manifest["provenance"], **provenance}}
         write_manifest(new, MANIFEST, content, kind=KIND, version=FORMAT)
 
 

@@ -136,12 +136,5 @@ def _columns(rows: Any, names: Sequence[str]) -> dict[str, Any]:
         repeated = [name for name in names if list(rows.columns).count(name) > 1]
         if repeated:
             raise ClickPromptError(f"rows: column {repeated[0]!r} is there twice")
-        return {name: _plain(rows[name]) for name in names if name in rows.columns}
+        return {name: rows[name] for name in names if name in rows.columns}
     raise ClickPromptError(f"rows: expected a frame, a list of dicts or a dict of columns, not {type(rows).__name__}")
-
-
-def _plain(column: Any) -> Any:
-    """A pandas column with its several kinds of missing values as None; any other column as it is."""
-    if type(column).__module__.startswith("pandas"):
-        return column.astype(object).where(column.notna(), None).tolist()
-    return column

@@ -12,6 +12,7 @@ from pydantic import Field as Setting
 from pydantic import PositiveInt, field_validator
 from torch import Tensor, nn
 
+from clickprompt.ctr.ipnn import InnerProducts
 from clickprompt.ctr.model import CTRModel, CTRModelConfig, published_sizes, tower
 
 
@@ -124,19 +125,16 @@ class FGCNN(CTRModel):
     Source: arXiv 1904.04447, section 3, without batch normalisation.
     """
 
-    pairs: Tensor
-
     def __init__(self, config: FGCNNConfig, num_fields: int, num_embeddings: int) -> None:
         super().__init__(config, num_fields, num_embeddings)
         self.generation = FeatureGeneration(config, num_fields)
         features = num_fields + self.generation.generated
-        first, second = torch.triu_indices(features, features, offset=1)
-        self.register_buffer("pairs", first * features + second, persistent=False)
-        self.deep = tower(features * config.embedding_dim + len(first), config.hidden_sizes, config.dropout)
+        self.products = InnerProducts(features)
+        width = features * config.embedding_dim + len(self.products.pairs)
+        self.deep = tower(width, config.hidden_sizes, config.dropout)
         self.build_head(config.hidden_sizes[-1])
 
     def interact(self, embeddings: Tensor) -> Tensor:
         raw, second = embeddings.chunk(2, dim=2)
         features = torch.cat([raw, self.generation(second)], dim=1)
-        products = torch.bmm(features, features.mT).flatten(1).index_select(1, self.pairs)
-        return self.deep(torch.cat([features.flatten(1), products], dim=1))
+        return self.deep(torch.cat([features.flatten(1), self.products(features)], dim=1))

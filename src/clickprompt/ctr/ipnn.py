@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field as Setting
 from pydantic import PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 
 from clickprompt.ctr.model import CTRModel, CTRModelConfig, published_sizes, tower
 
@@ -24,6 +24,23 @@ class IPNNConfig(CTRModelConfig):
     """Share of tower units dropped in training."""
 
 
+class InnerProducts(nn.Module):
+    """⟨x_i, x_j⟩ of every pair i < j, in the order (0, 1), (0, 2), …, (1, 2), ….
+
+    Shapes: (batch, vectors, width) → (batch, vectors · (vectors − 1) / 2).
+    """
+
+    pairs: Tensor
+
+    def __init__(self, vectors: int) -> None:
+        super().__init__()
+        first, second = torch.triu_indices(vectors, vectors, offset=1)
+        self.register_buffer("pairs", first * vectors + second, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.bmm(x, x.mT).flatten(1).index_select(1, self.pairs)
+
+
 class IPNN(CTRModel):
     """q = MLP(⟨e_f, e_g⟩_{f<g} ⊕ x_0), x_0 the concatenated embeddings.
 
@@ -31,15 +48,12 @@ class IPNN(CTRModel):
     (0, 2), …, (1, 2), …. Source: arXiv 1611.00144, eq. 2 to 8, with a full matrix over the products.
     """
 
-    pairs: Tensor
-
     def __init__(self, config: IPNNConfig, num_fields: int, num_embeddings: int) -> None:
         super().__init__(config, num_fields, num_embeddings)
-        rows, columns = torch.triu_indices(num_fields, num_fields, offset=1)
-        self.register_buffer("pairs", rows * num_fields + columns, persistent=False)
-        self.deep = tower(len(rows) + num_fields * config.embedding_dim, config.hidden_sizes, config.dropout)
+        self.products = InnerProducts(num_fields)
+        width = len(self.products.pairs) + num_fields * config.embedding_dim
+        self.deep = tower(width, config.hidden_sizes, config.dropout)
         self.build_head(config.hidden_sizes[-1])
 
     def interact(self, embeddings: Tensor) -> Tensor:
-        products = (embeddings @ embeddings.mT).flatten(1).index_select(1, self.pairs)
-        return self.deep(torch.cat([products, embeddings.flatten(1)], dim=1))
+        return self.deep(torch.cat([self.products(embeddings), embeddings.flatten(1)], dim=1))

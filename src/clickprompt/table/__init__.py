@@ -5,6 +5,7 @@ from clickprompt.table.config import DataConfig, SplitConfig
 from clickprompt.table.members import Members
 from clickprompt.table.prepare import inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
+from clickprompt.table.score_as import score_text
 from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, MovieLens100KSource, read_rows
 from clickprompt.table.vocabulary import EncodedRows, Vocabulary
 
@@ -25,4 +26,5 @@ __all__ = [
     "inputs_fingerprint",
     "prepare_table",
     "read_rows",
+    "score_text",
 ]

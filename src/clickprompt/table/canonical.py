@@ -51,12 +51,14 @@ def canonical_text(value: Any) -> str:
             return value.isoformat()
         case timedelta():
             return str(value)
+        case np.datetime64() if np.datetime_data(value.dtype)[0] == "D":
+            return canonical_text(value.item())
         case np.datetime64() | np.timedelta64():
             return canonical_text(
                 value.astype("datetime64[us]" if isinstance(value, np.datetime64) else "m8[us]").item()
             )
         case np.ndarray():
-            return canonical_text(value.tolist())
+            return canonical_text(list(value) if value.ndim else value[()])
         case Sequence():
             return joined([canonical_text(item) for item in value])
     raise ValueError("expected a text, a number, a truth value, a date or a list of those")

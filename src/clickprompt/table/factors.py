@@ -81,17 +81,24 @@ def distinct(column: Any) -> tuple[np.ndarray, list[Any]]:
     if isinstance(column, np.ndarray) and column.dtype != object and column.ndim == 1:
         values, codes = np.unique(column, return_inverse=True)
         return codes.astype(np.int32), list(values)
-    cells = list(column)
+    cells = _cells(column)
     places: dict[tuple[type, Any], int] = {}
     codes = np.array([places.setdefault(_key(cell), len(places)) for cell in cells], dtype=np.int32)
     return codes, [cells[row] for row in np.unique(codes, return_index=True)[1]]
 
 
+def _cells(column: Any) -> list[Any]:
+    """The cells of a column that is no Arrow array; the several kinds of missing values of pandas objects are None."""
+    if _is_pandas(column) and column.dtype == object:
+        column = column.where(column.notna(), None)
+    return list(column)
+
+
 def _key(cell: Any) -> tuple[type, Any]:
-    """Equal for cells of one text; 1, 1.0 and True are not."""
+    """Equal for cells of one text; 1, 1.0 and True are not, nor are arrays of two widths."""
     if type(cell) in _PLAIN:
         return type(cell), cell
-    return type(cell), repr(cell.tolist() if isinstance(cell, np.ndarray) else cell)
+    return type(cell), f"{cell.dtype} {cell.tolist()}" if isinstance(cell, np.ndarray) else repr(cell)
 
 
 def _distinct_of_arrow(array: pa.Array) -> tuple[np.ndarray, list[Any]]:
@@ -122,11 +129,13 @@ def as_arrow(column: Any) -> pa.Array | None:
         array = column.to_arrow(compat_level=CompatLevel.oldest())
     elif isinstance(column, pa.Array | pa.ChunkedArray):
         array = column
-    elif type(column).__module__.startswith("pandas."):
+    elif _is_pandas(column) and column.dtype != object:
         try:
             array = pa.array(column, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-            return None  # types that Arrow refuses to mix
+            return None  # kinds that Arrow does not have
+        if isinstance(array.type, pa.BaseExtensionType):
+            return None  # periods and intervals, which would pass for numbers
     else:
         return None  # Arrow would mix what a sequence holds, float32 with float64, and look for pandas
     if isinstance(array, pa.ChunkedArray):
@@ -136,6 +145,11 @@ def as_arrow(column: Any) -> pa.Array | None:
     if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
         array = array.cast(pa.timestamp("us", array.type.tz), safe=False)  # Python has no nanoseconds without pandas
     return array
+
+
+def _is_pandas(column: Any) -> bool:
+    """Whether a column is of pandas, whichever of its modules its release names."""
+    return type(column).__module__.split(".")[0] == "pandas"
 
 
 def _values(dictionary: pa.Array) -> list[Any]:
@@ -166,7 +180,9 @@ def _joined_lists(array: pa.Array) -> pa.Array:
 def _shown(value: Any) -> str:
     if value is None or value == "":
         return "missing"
-    if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list of lists or mappings"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list of lists" if value and isinstance(value[0], list) else "a list of lists or mappings"
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -40,10 +40,11 @@ def factorise_field(column: Any, field: Field) -> Factors:
 def factorise_lists(column: Any, field: Field) -> ListFactors:
     """Distinct lists of a list field's column, cut to its `max_items`, text cells split at its `separator`.
 
-    Raises CellError for the first cell with an item that has no text.
+    Raises CellError for the first cell with an item that is a list itself or has no text.
     """
     codes, lengths, flat = _cells(column, field.separator)
     try:
+        _refuse_lists(flat)
         items = factorise(flat)
     except CellError as error:
         cell = int(np.searchsorted(np.cumsum(lengths), error.row, side="right"))
@@ -84,8 +85,21 @@ def _items(cell: Any, separator: str | None) -> Sequence[Any]:
     if isinstance(cell, str):
         return [cell] if separator is None else cell.split(separator)
     if isinstance(cell, np.ndarray):
-        return cell.tolist() if cell.ndim else [cell.item()]
+        return list(cell) if cell.ndim else [cell[()]]  # as NumPy's scalars, which know their width
     return cell if isinstance(cell, Sequence) else [cell]
+
+
+def _refuse_lists(items: Any) -> None:
+    if isinstance(items, pa.Array):
+        place = pc.index(items.is_valid(), True).as_py() if is_list(items.type) else -1
+    else:
+        place = next((place for place, item in enumerate(items) if _holds_items(item)), -1)
+    if place >= 0:
+        raise CellError(place, [[]], "expected a list of texts, numbers, truth values or dates")
+
+
+def _holds_items(item: Any) -> bool:
+    return isinstance(item, list | tuple) or (isinstance(item, np.ndarray) and item.ndim > 0)
 
 
 def _known(items: Factors, lengths: np.ndarray) -> tuple[list[str], Members]:

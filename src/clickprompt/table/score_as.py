@@ -16,6 +16,7 @@ from clickprompt.table.values import Values
 
 _SEARCHED = 10_000
 """Texts among which near ones are looked for, the most frequent."""
+_TOO_RARE = "too rare in training rows for an embedding of its own"
 
 
 def score_text(field: Field) -> str:
@@ -37,7 +38,8 @@ def with_score_texts(schema: TableSchema, factors: Sequence[Factors]) -> list[Fa
 def score_values(schema: TableSchema, factors: Sequence[Factors], values: Values) -> dict[str, int]:
     """The value index of each field's `score_as`, by field; the factors are those of `with_score_texts`.
 
-    Raises ClickPromptError, with the nearest values, where training rows would leave its embedding as it was drawn.
+    Raises ClickPromptError, with the nearest values, where training rows do not hold the value, or would leave
+    its embedding as it was drawn.
     """
     found = {}
     for place, (field, factor) in enumerate(zip(schema.fields, factors, strict=True)):
@@ -45,13 +47,12 @@ def score_values(schema: TableSchema, factors: Sequence[Factors], values: Values
             continue
         index = int(values.value_of_code[place][factor.texts.index(score_text(field))])
         row, owned = int(values.embedding_rows[index]), int(values.offsets[-1])
-        if row >= owned or not values.train_counts[row]:
+        held = field.kind == "numeric" or values.train_counts[index] > 0
+        if row >= owned or not values.train_counts[row] or not held:
             near = ", ".join(map(repr, _nearest(score_text(field), _trained_texts(place, field, values))))
             advice = f"choose a value that they hold, such as {near}" if near else "so is every other; lower min_count"
-            raise ClickPromptError(
-                f"field {field.name!r}: score_as is {field.score_as!r}, too rare in training rows for an embedding of "
-                f"its own; {advice}"
-            )
+            reason = "which no training row holds" if field.hash_rows is not None else _TOO_RARE
+            raise ClickPromptError(f"field {field.name!r}: score_as is {field.score_as!r}, {reason}; {advice}")
         found[field.name] = index
     return found
 

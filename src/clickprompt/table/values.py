@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clickprompt.contracts import TableSchema
+from clickprompt.contracts import MOST_ROWS, TableSchema
+from clickprompt.settings import ClickPromptError
 from clickprompt.table.buckets import Buckets
 from clickprompt.table.candidates import find_candidates, ranking
 from clickprompt.table.factors import Factors
@@ -45,7 +46,16 @@ class Values:
 def number_values(
     schema: TableSchema, factors: Sequence[Factors], train: np.ndarray, min_count: int, numeric_buckets: int
 ) -> Values:
-    """Number the values of each field; everything fitted is fitted on the rows `train`."""
+    """Number the values of each field; everything fitted is fitted on the rows `train`.
+
+    Raises ClickPromptError where hashed fields ask for more embedding rows than there are numbers.
+    """
+    hashed = sum(field.hash_rows or 0 for field in schema.fields)
+    if hashed + len(schema.fields) > MOST_ROWS:
+        raise ClickPromptError(
+            f"hash_rows of all fields, and an OOV row each, come to {hashed + len(schema.fields):,} embedding rows; at "
+            f"most {MOST_ROWS:,} fit: lower hash_rows"
+        )
     counts_of = [np.bincount(factor.codes[train], minlength=len(factor.texts)) for factor in factors]
     candidates = [
         find_candidates(field, factor, counts, min_count, numeric_buckets)

@@ -15,7 +15,7 @@ from clickprompt.contracts import TableSchema, Tokenizer
 from clickprompt.storage import fingerprint, new_folder, read_manifest, write_manifest
 from clickprompt.text.sentence import opening, pieces_of
 
-KIND, VERSION, MANIFEST = "token store", 1, "manifest.json"
+KIND, VERSION, MANIFEST = "token store", 2, "manifest.json"
 _ARRAYS = ("tokens", "offsets", "value_spans")
 _AT_ONCE = 8192
 
@@ -99,6 +99,12 @@ class TokenStore:
         source = np.repeat(self.offsets[values] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return TokenStore(np.asarray(self.tokens[source]), offsets, self.value_spans[values])
 
+    def spread(self, held: NDArray[np.bool_]) -> TokenStore:
+        """The n-th span as that of the n-th value `held`, bool (N,), of N values; the others' spans are empty."""
+        lengths, spans = np.zeros(len(held), np.int64), np.zeros((len(held), 2), self.value_spans.dtype)
+        lengths[held], spans[held] = self.lengths, self.value_spans
+        return TokenStore(self.tokens, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]), spans)
+
 
 def build_token_store(
     folder: Path,
@@ -108,9 +114,15 @@ def build_token_store(
     tokenizer: Tokenizer,
     max_value_tokens: int,
     report: Callable[[int, str], None] | None = None,
+    held: NDArray[np.bool_] | None = None,
 ) -> TokenStore:
-    """Tokenize values (see `TokenStore.from_texts`), write the store whole or not at all, and open it."""
+    """Tokenize values (see `TokenStore.from_texts`), write the store whole or not at all, and open it.
+
+    With `held`, bool (N,), the texts are those of the values so marked alone; the others have empty spans.
+    """
     store = TokenStore.from_texts(texts, fields, schema, tokenizer, max_value_tokens, report)
+    if held is not None:
+        store = store.spread(held)
     with new_folder(folder) as new:
         for name in _ARRAYS:
             np.save(new / f"{name}.npy", getattr(store, name))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from clickprompt.ctr import CTRModel, build_ctr_model
 from clickprompt.methods import ClickPrompt, ClickPromptConfig, IDOnly, MaskedField, MaskedFieldConfig
+from clickprompt.settings import ClickPromptError
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.recipe import Recipe
 from clickprompt.workflows.seeds import seed_torch
@@ -22,8 +25,14 @@ def new_id_only(recipe: Recipe, data: Data) -> IDOnly:
 
 
 def new_masked_field(recipe: Recipe, data: Data) -> MaskedField:
-    """The control without words."""
+    """The control without words. Raises ClickPromptError where no field can be masked."""
     assert isinstance(recipe.method, MaskedFieldConfig)
+    sizes = np.diff(data.table.statistics.offsets)
+    if not any(size and field.kind != "list" for size, field in zip(sizes, data.table.schema.fields, strict=True)):
+        raise ClickPromptError(
+            "method.kind masked-field: no field can be masked, for each is a list or has no value in the vocabulary; "
+            "add a field of another kind, or choose another method"
+        )
     ctr = new_ctr_model(recipe, data)
     seed_torch(recipe.seed, "method weights")
     return MaskedField(recipe.method, ctr, data.table.statistics)

@@ -63,8 +63,12 @@ def _sentences(
     folder = table.folder.parent / f"{table.folder.name}.tokens" / f"{table.fingerprint}-{key}"
     texts, fields = table.value_texts
     if not folder.exists():
-        report = progress.start("tokenize", len(texts), "distinct values")
-        build_token_store(folder, texts.to_pylist(), fields, table.schema, tokenizer, config.max_value_tokens, report)
+        spoken = texts.take(np.flatnonzero(table.held)).to_pylist()
+        of_field = fields[table.held]
+        report = progress.start("tokenize", len(spoken), "distinct values")
+        build_token_store(
+            folder, spoken, of_field, table.schema, tokenizer, config.max_value_tokens, report, table.held
+        )
     permutation: np.ndarray | None = None
     if config.permute_values is not None:
         permutation = permute_within_fields(fields, table.held, config.permute_values)

@@ -21,8 +21,8 @@ from clickprompt.settings import ClickPromptError
 from clickprompt.storage import sha256_of
 from clickprompt.training import choose_device, score
 from clickprompt.workflows.data import Data
-from clickprompt.workflows.finetune import ROWS_SCORED_AT_ONCE, finetuning_config, finetuning_inputs, made_from
-from clickprompt.workflows.pretrain import rows_at_once
+from clickprompt.workflows.finetune import finetuned, finetuning_config
+from clickprompt.workflows.pretrain import ROWS_SCORED_AT_ONCE, rows_at_once
 from clickprompt.workflows.recipe import ModelName, Recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of
 
@@ -86,9 +86,8 @@ def test_probabilities(run: RunFolder, model: str) -> np.ndarray:
 
 
 def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress) -> dict[str, Any]:
-    inputs = finetuning_inputs(recipe, model, data)
-    trained = run.done(model, inputs)
-    if trained is None or not made_from(run.bundle(model), inputs):
+    trained = finetuned(recipe, model, run, data)
+    if trained is None:
         raise ClickPromptError(
             f"{run.path}: {model} has not been trained with these settings; run `clickprompt finetune`"
         )

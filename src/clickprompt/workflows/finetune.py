@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,18 +29,23 @@ from clickprompt.training import (
 from clickprompt.workflows.build import new_clickprompt, new_id_only
 from clickprompt.workflows.calibrate import Calibration, calibrate
 from clickprompt.workflows.data import Data
+from clickprompt.workflows.pretrain import (
+    ROWS_SCORED_AT_ONCE,
+    load_pretrained,
+    pretrain,
+    pretraining_inputs,
+    rows_at_once,
+)
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
-from clickprompt.workflows.pretrain import load_pretrained, pretrain, pretraining_inputs, rows_at_once
 from clickprompt.workflows.progress import duration
+from clickprompt.workflows.recalibrate import calibrated_as, recalibrate
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.seeds import seed_for, seed_torch
 
-ROWS_SCORED_AT_ONCE = 8_192
-
 
 def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
-    """Fingerprint of everything that decides a model's weights."""
+    """Fingerprint of everything that decides a model's weights; its calibrator is fitted after them."""
     config = finetuning_config(recipe, model)
     return inputs_of(
         model=model,
@@ -47,7 +53,7 @@ def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
         data=data.table.fingerprint,
         ctr_model=recipe.ctr_model.model_dump(mode="json"),
         pooling=recipe.language_model and recipe.language_model.pooling if model == "clickprompt-with-lm" else None,
-        finetune=config.model_dump(mode="json"),
+        finetune=config.model_dump(mode="json", exclude={"calibration"}),
         seed=recipe.seed,
         machine=machine(recipe.device, config.precision, words=model == "clickprompt-with-lm"),
     )
@@ -58,14 +64,29 @@ def finetuning_config(recipe: Recipe, model: ModelName) -> FinetuneConfig:
     return recipe.finetune_with_language_model if model == "clickprompt-with-lm" else recipe.finetune
 
 
+def finetuned(recipe: Recipe, model: ModelName, run: RunFolder, data: Data) -> dict[str, Any] | None:
+    """What `finetune` kept of a model; None where it has not been trained and calibrated as the recipe asks."""
+    inputs = finetuning_inputs(recipe, model, data)
+    state = run.done(model, inputs)
+    if state is None or not made_from(run.bundle(model), inputs):
+        return None
+    asked = finetuning_config(recipe, model).calibration
+    return state if calibrated_as(run.bundle(model), state) == asked else None
+
+
 def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress) -> None:
     """Train one model, from the pretrained state where it has one, and save its bundle; skipped if already done.
 
-    Validation rows choose the weights. Test rows are not touched here.
+    Weights that are already trained are kept where the recipe asks for another calibrator alone. Validation rows choose
+    the weights. Test rows are not touched here.
     """
-    inputs = finetuning_inputs(recipe, model, data)
-    if run.done(model, inputs) is not None and made_from(run.bundle(model), inputs):
-        progress.say(f"finetune {model}: already done, {run.bundle(model)}")
+    inputs, config = finetuning_inputs(recipe, model, data), finetuning_config(recipe, model)
+    trained = run.done(model, inputs)
+    if trained is not None and made_from(run.bundle(model), inputs):
+        if calibrated_as(run.bundle(model), trained) == config.calibration:
+            progress.say(f"finetune {model}: already done, {run.bundle(model)}")
+        else:
+            recalibrate(recipe, model, config, run, data, inputs, trained, progress)
         return
     words = model == "clickprompt-with-lm"
     method: Method = new_clickprompt(recipe, data, masked_token_head=False) if words else new_id_only(recipe, data)
@@ -99,7 +120,13 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         vocabulary=data.table.vocabulary(),
         calibrator=None if calibration is None else calibration.calibrator,
         measures={"validation_auc": result.best_auc},
-        provenance={"model": model, "inputs": inputs, "seed": recipe.seed, "recipe": dump_recipe(recipe)},
+        provenance={
+            "model": model,
+            "inputs": inputs,
+            "seed": recipe.seed,
+            "recipe": dump_recipe(recipe),
+            "calibration": config.calibration,
+        },
     )
     with run.write_step(model, inputs, summary) as folder:
         (folder / "history.json").write_text(json.dumps(result.history))
@@ -170,4 +197,4 @@ def _train(
     if config.calibration == "none":
         return result, None
     logits = validation_logits(data.reader(["validation"], words=words, scoring=True))
-    return result, calibrate(config.calibration, labels, logits, weights, model, progress)
+    return result, calibrate(config.calibration, labels, logits, weights, recipe.seed, model, progress)

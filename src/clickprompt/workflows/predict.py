@@ -28,7 +28,7 @@ def predict(
 
     Raises ClickPromptError for a damaged bundle, unreadable rows, or an `out` that is neither .parquet nor .csv.
     """
-    from clickprompt.table import read_rows
+    from clickprompt.table import read_rows, score_text
 
     out = out or rows.with_suffix(".scored.parquet")
     if out.suffix not in (".parquet", ".csv"):
@@ -46,7 +46,10 @@ def predict(
         raise ClickPromptError(f"{out}: CSV cannot hold lists, such as column {nested[0]!r}; write .parquet instead")
     if COLUMN in frame.columns:
         raise ClickPromptError(f"{rows}: already has a column {COLUMN!r}; rename it first")
-    prediction = predictor.score(frame, progress.start("predict", len(frame), "rows"))
+    try:
+        prediction = predictor.score(frame, progress.start("predict", len(frame), "rows"))
+    except ClickPromptError as error:
+        raise ClickPromptError(f"{rows}, {error}") from None
     import polars as pl
 
     scored = frame.with_columns(pl.Series(COLUMN, prediction.probability))
@@ -60,6 +63,9 @@ def predict(
             temporary.unlink(missing_ok=True)
     lines = [f"{out}: {len(frame):,} rows scored, mean probability {prediction.probability.mean():.4f}"]
     lines += [f"column {name!r} is missing; every value counted as unknown" for name in prediction.missing_columns]
+    for field in predictor.bundle.vocabulary.schema.fields:
+        if field.score_as is not None and field.name in frame.columns:
+            lines.append(f"{field.name}: scored as {score_text(field)}; the file's own values were not read")
     for name, count in prediction.unseen.items():
         if count and name not in prediction.missing_columns:
             lines.append(f"{name}: {count:,} rows ({count / len(frame):.1%}) hold a value not seen in training")

@@ -22,6 +22,8 @@ from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.seeds import seed_for, seed_torch
 
 STEP = "pretrained"
+ROWS_SCORED_AT_ONCE = 8_192
+"""By the ID model alone; see `rows_at_once` for the language model."""
 _KEPT = ("ctr.", "language.", "prompts.")
 """Parts that finetuning starts from; heads that only pretraining needs are dropped."""
 

@@ -39,6 +39,8 @@ class FieldSummary:
     """Share of test rows whose value no training row holds, 0 to 1."""
     note: str = ""
     """What else is worth saying: how long lists are, how full hashed rows."""
+    scored_as: str = ""
+    """The value that stood in place of the rows' own where they were scored."""
 
 
 @dataclass(frozen=True)

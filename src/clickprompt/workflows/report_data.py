@@ -12,6 +12,7 @@ import torch
 
 from clickprompt import __version__
 from clickprompt.contracts import SPLITS
+from clickprompt.table import score_text
 from clickprompt.text import sentence_of
 from clickprompt.training import choose_device
 from clickprompt.workflows.data import Data
@@ -93,6 +94,7 @@ def summary(data: Data) -> DataSummary:
                 unseen_validation=about["share_outside_vocabulary"]["validation"],
                 unseen_test=about["share_outside_vocabulary"]["test"],
                 note=_note(about),
+                scored_as="" if field.score_as is None else score_text(field),
             )
             for field in data.table.schema.fields
             for about in [counts["fields"][field.name]]

@@ -111,7 +111,9 @@ def _prepared(folder: Path) -> str:
 
 
 def _field(field: Field, size: int) -> tuple[str, str]:
-    fixed = "" if field.score_as is None else f", scored as {field.score_as}"
+    from clickprompt.table import score_text
+
+    fixed = "" if field.score_as is None else f", scored as {score_text(field)}"
     return f"  {field.name}", f"{field.kind}, {field.side}, {size:,} embedding rows{fixed}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,15 @@ from clickprompt.storage import clear_disk_errors
 if TYPE_CHECKING:
     import polars as pl
 
+_NESTED = frozenset({"a list", "an object"})
+
 
 def read_json_lines(path: Path, name: str, *, encoding: str = "utf-8") -> pl.DataFrame:
-    """A frame with a column for each key. Raises ClickPromptError with file and line for a line that is no object."""
+    """A frame with a column for each key.
+
+    Raises ClickPromptError with file and line for a line that is no object, or that holds a list or an object where
+    another holds something else.
+    """
     import polars as pl
 
     with clear_disk_errors(path):
@@ -22,12 +29,29 @@ def read_json_lines(path: Path, name: str, *, encoding: str = "utf-8") -> pl.Dat
     if not content or content.isspace():
         raise ClickPromptError(f"{name}: the file is empty")
     try:
-        return pl.read_ndjson(content.decode(encoding).encode(), infer_schema_length=None)
+        frame = pl.read_ndjson(content.decode(encoding).encode(), infer_schema_length=None)
     except (pl.exceptions.PolarsError, UnicodeError) as error:
-        raise _explain(content, name, encoding, error) from None
+        reason = f"{name}: {str(error).splitlines()[0]}"
+        raise _first_fault(content, name, encoding) or ClickPromptError(reason) from None
+    if any(map(_looks_like_json, frame.iter_columns())) and (fault := _first_fault(content, name, encoding)):
+        raise fault
+    return frame
 
 
-def _explain(content: bytes, name: str, encoding: str, error: Exception) -> ClickPromptError:
+def _looks_like_json(column: pl.Series) -> bool:
+    """Whether a column has texts such as '["a"]', which polars makes of lists where other lines have texts."""
+    import polars as pl
+
+    while column.dtype == pl.List:
+        column = column.list.explode()
+    return column.dtype == pl.String and bool((column.str.starts_with("[") | column.str.starts_with("{")).any())
+
+
+def _first_fault(content: bytes, name: str, encoding: str) -> ClickPromptError | None:
+    """The first line that is no object, or holds what does not fit an earlier line.
+
+    Texts fit numbers and truth values, of which polars makes texts.
+    """
     first: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(content.split(b"\n"), start=1):
         place = f"{name}, line {number:,}"
@@ -39,13 +63,23 @@ def _explain(content: bytes, name: str, encoding: str, error: Exception) -> Clic
             return ClickPromptError(f"{place}: not JSON ({broken}); mend or remove the line")
         if not isinstance(record, dict):
             return ClickPromptError(f'{place}: {_kind(record)}; expected an object such as {{"user": 1, "label": 0}}')
-        for key, value in record.items():
-            kind, where = first.setdefault(key, (_kind(value), number)) if value is not None else ("", 0)
-            if kind and kind != _kind(value):
+        for what, kind in _kinds(record):
+            before, where = first.setdefault(what, (kind, number))
+            if kind != before and ("a text" not in (kind, before) or _NESTED & {kind, before}):
                 return ClickPromptError(
-                    f"{place}: {key} is {_kind(value)} here and {kind} in line {where:,}; give it one type"
+                    f"{place}: {what} is {kind} here and {before} in line {where:,}; give it one type"
                 )
-    return ClickPromptError(f"{name}: {str(error).splitlines()[0]}")
+    return None
+
+
+def _kinds(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The type of each value that is not null, and of each item of lists."""
+    for key, value in record.items():
+        if value is not None:
+            yield key, _kind(value)
+        for item in value if isinstance(value, list) else ():
+            if item is not None:
+                yield f"an item of {key}", _kind(item)
 
 
 def _kind(value: Any) -> str:

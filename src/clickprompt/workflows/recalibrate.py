@@ -1,0 +1,68 @@
+"""Another calibrator for weights that are already trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clickprompt.bundle import load_bundle, read_bundle_manifest, replace_calibrator
+from clickprompt.contracts import Progress
+from clickprompt.training import FinetuneConfig, choose_device, score
+from clickprompt.workflows.calibrate import calibrate
+from clickprompt.workflows.data import Data
+from clickprompt.workflows.pretrain import ROWS_SCORED_AT_ONCE, rows_at_once
+from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
+from clickprompt.workflows.runs import RunFolder
+
+
+def calibrated_as(bundle: Path, trained: dict[str, Any]) -> str | None:
+    """The kind of calibrator that both a bundle and its step say was asked for; None where they differ."""
+    asked: str = "none" if trained["calibration"] is None else trained["calibration"]["asked"]
+    return asked if read_bundle_manifest(bundle)["provenance"].get("calibration") == asked else None
+
+
+def recalibrate(
+    recipe: Recipe,
+    model: ModelName,
+    config: FinetuneConfig,
+    run: RunFolder,
+    data: Data,
+    inputs: str,
+    trained: dict[str, Any],
+    progress: Progress,
+) -> None:
+    """Fit the calibrator that the recipe asks for, put it into the bundle, and say so in the step's summary.
+
+    `trained` is that summary, made from `inputs`. Stopped half way, bundle and step differ, and this is done again.
+    """
+    calibration = None
+    if config.calibration != "none":
+        logits = _validation_logits(model, config, run, data, choose_device(recipe.device), progress)
+        rows = data.table.split("validation")
+        calibration = calibrate(
+            config.calibration, np.asarray(rows.labels), logits, rows.weights, recipe.seed, model, progress
+        )
+    replace_calibrator(
+        run.bundle(model),
+        None if calibration is None else calibration.calibrator,
+        {"calibration": config.calibration, "recipe": dump_recipe(recipe)},
+    )
+    summary = {**trained, "calibration": None if calibration is None else calibration.record}
+    history = (run.step(model) / "history.json").read_bytes()
+    with run.write_step(model, inputs, summary) as folder:
+        (folder / "history.json").write_bytes(history)
+    progress.say(f"finetune {model}: weights kept, calibration {config.calibration}, {run.bundle(model)}")
+
+
+def _validation_logits(
+    model: ModelName, config: FinetuneConfig, run: RunFolder, data: Data, device: torch.device, progress: Progress
+) -> np.ndarray:
+    words = model == "clickprompt-with-lm"
+    reader = data.reader(["validation"], words=words, scoring=True)
+    batches = reader.in_order((config.micro_batch_size or rows_at_once(device)) if words else ROWS_SCORED_AT_ONCE)
+    report = progress.start(f"score validation rows with {model}", len(reader), "rows")
+    method = load_bundle(run.bundle(model)).method.to(device)
+    return score(method, batches, len(reader), device, config.precision, report)
