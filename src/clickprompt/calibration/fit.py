@@ -10,7 +10,7 @@ from pydantic import Field as Setting
 
 from clickprompt.calibration.isotonic import IsotonicCalibrator, fit_curve
 from clickprompt.calibration.platt import PlattCalibrator, fit_line, smoothed_targets
-from clickprompt.calibration.sigmoid import Floats
+from clickprompt.logistic import Floats
 
 CalibrationKind = Literal["none", "platt", "isotonic"]
 Calibrator = PlattCalibrator | IsotonicCalibrator

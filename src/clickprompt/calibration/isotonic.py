@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field as Setting
 from pydantic import model_validator
 
-from clickprompt.calibration.sigmoid import Floats, logit
+from clickprompt.logistic import Floats, logit
 from clickprompt.settings import Settings
 
 _ROUNDING = 1e-9

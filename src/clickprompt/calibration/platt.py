@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field as Setting
 
-from clickprompt.calibration.sigmoid import Floats, sigmoid
+from clickprompt.logistic import Floats, probabilities_of
 from clickprompt.settings import Settings
 
 _MOST_STEPS = 100
@@ -29,7 +29,7 @@ class PlattCalibrator(Settings):
 
     def probabilities(self, logits: npt.ArrayLike) -> Floats:
         """Calibrated probabilities, float64 (rows,)."""
-        return sigmoid(self.logits(logits))
+        return probabilities_of(self.logits(logits))
 
 
 def smoothed_targets(clicks: Floats, weights: Floats) -> Floats:
@@ -60,7 +60,7 @@ def fit_line(scores: Floats, targets: Floats, weights: Floats, *, slope: float |
     design = np.stack(columns, axis=1)
     line = np.zeros(len(columns))
     for _ in range(_MOST_STEPS):
-        p = sigmoid(design @ line + offset)
+        p = probabilities_of(design @ line + offset)
         gradient = design.T @ (weights * (p - targets))
         curvature = (design * (weights * p * (1 - p))[:, None]).T @ design
         step = np.linalg.solve(curvature + 1e-14 * np.eye(len(line)), gradient)

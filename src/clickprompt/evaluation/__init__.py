@@ -9,10 +9,11 @@ from clickprompt.evaluation.calibration import (
 )
 from clickprompt.evaluation.curves import ROCCurve, roc_curve
 from clickprompt.evaluation.delong import DeLongTest, delong_test, delong_variance
-from clickprompt.evaluation.measures import auc, grouped_auc, log_loss, log_loss_of_probabilities, probabilities_of
+from clickprompt.evaluation.measures import auc, grouped_auc, log_loss, log_loss_of_probabilities
 from clickprompt.evaluation.slices import SliceMeasures, cold_and_warm, long_tail, measure_slices, tail_limit
 from clickprompt.evaluation.summary import Measures, evaluate_scores
 from clickprompt.evaluation.welch import WelchTest, welch_test
+from clickprompt.logistic import probabilities_of
 
 __all__ = [
     "BootstrapTest",

@@ -106,10 +106,3 @@ def log_loss_of_probabilities(
     p = np.clip(values.astype(np.float64), step, 1 - step)
     losses = -np.log(np.where(clicks, p, 1 - p))
     return float(np.average(losses, weights=None if weights is None else checked_weights(weights, len(clicks))))
-
-
-def probabilities_of(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """σ(z) = 1 / (1 + e^−z) in float64, without overflow."""
-    z = np.asarray(logits, dtype=np.float64)
-    small = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1, small) / (1 + small)

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from clickprompt.evaluation.calibration import calibration_ratio, expected_calibration_error
 from clickprompt.evaluation.checks import checked_labels, checked_scores
-from clickprompt.evaluation.measures import auc, grouped_auc, log_loss, probabilities_of
+from clickprompt.evaluation.measures import auc, grouped_auc, log_loss
 from clickprompt.evaluation.slices import SliceMeasures, measure_slices
+from clickprompt.logistic import probabilities_of
 
 
 @dataclass(frozen=True)

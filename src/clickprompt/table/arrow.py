@@ -32,6 +32,11 @@ def arrow_lists(texts: Sequence[str], lists: Members) -> pa.Array:
     return pa.LargeListArray.from_arrays(arrow_numbers(lists.offsets), items)
 
 
+def joined_lists(texts: Sequence[str], lists: Members) -> pa.Array:
+    """An Arrow array of each list's texts, joined by ", "."""
+    return pc.binary_join(arrow_lists(texts, lists), arrow_texts([", "])[0])
+
+
 def numbers(array: pa.Array) -> np.ndarray:
     """NumPy's view of an Arrow array of numbers, none of them null."""
     return np.from_dlpack(array) if len(array) else np.empty(0, dtype=array.type.to_pandas_dtype())

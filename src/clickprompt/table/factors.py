@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickprompt.contracts import MISSING
-from clickprompt.table.arrow import numbers
+from clickprompt.table.arrow import joined_lists, list_lengths, numbers
 from clickprompt.table.canonical import canonical_number, canonical_text
+from clickprompt.table.members import Members, offsets_of
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
@@ -168,13 +169,8 @@ def _joined_lists(array: pa.Array) -> pa.Array:
     if pa.types.is_nested(array.type.value_type):
         return array
     items = factorise(pc.list_flatten(array))
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     known = np.array([text != MISSING for text in items.texts], dtype=bool)[items.codes]
-    owner = np.repeat(np.arange(len(array)), lengths)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner[known], minlength=len(array)))])
-    texts = pa.array(items.texts, pa.large_string()).take(pa.array(items.codes[known]))
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), texts)
-    return pc.binary_join(lists, pa.scalar(", ", pa.large_string()))
+    return joined_lists(items.texts, Members(offsets_of(list_lengths(array)), items.codes).keep(known))
 
 
 def _shown(value: Any) -> str:

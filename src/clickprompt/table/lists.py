@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickprompt.contracts import MISSING, Field
-from clickprompt.table.arrow import arrow_lists, arrow_texts, list_lengths, numbers
+from clickprompt.table.arrow import arrow_lists, arrow_texts, joined_lists, list_lengths, numbers
 from clickprompt.table.factors import CellError, Factors, as_arrow, distinct, factorise, is_list
 from clickprompt.table.members import Members, offsets_of
 
@@ -56,7 +56,7 @@ def factorise_lists(column: Any, field: Field) -> ListFactors:
     if MISSING not in texts and (cells.rows == len(texts)).any():
         texts = [*texts, MISSING]
     merged, members = _distinct_lists(cells)
-    return ListFactors(merged[codes], _joined(texts, members), texts, members)
+    return ListFactors(merged[codes], joined_lists(texts, members).to_pylist(), texts, members)
 
 
 def as_list_column(column: Any, field: Field) -> pa.Array:
@@ -107,19 +107,14 @@ def _known(items: Factors, lengths: np.ndarray) -> tuple[list[str], Members]:
     cells = Members(offsets_of(lengths), items.codes)
     if MISSING not in items.texts:
         return items.texts, cells
-    return items.texts, _kept(cells, cells.rows != items.texts.index(MISSING))
+    return items.texts, cells.keep(cells.rows != items.texts.index(MISSING))
 
 
 def _cut(cells: Members, most: int, *, first: bool) -> Members:
     place = cells.positions()
     if not first:
         place = np.repeat(cells.lengths, cells.lengths) - 1 - place
-    return _kept(cells, place < most)
-
-
-def _kept(cells: Members, kept: np.ndarray) -> Members:
-    lengths = np.bincount(cells.owners()[kept], minlength=len(cells))
-    return Members(offsets_of(lengths), cells.rows[kept])
+    return cells.keep(place < most)
 
 
 def _filled(cells: Members, missing: int) -> Members:
@@ -144,7 +139,3 @@ def _distinct_lists(cells: Members) -> tuple[np.ndarray, Members]:
     first = np.empty(len(encoded.dictionary), dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last write stays: the first appearance
     return codes, cells.take(first)
-
-
-def _joined(texts: list[str], members: Members) -> list[str]:
-    return pc.binary_join(arrow_lists(texts, members), arrow_texts([", "])[0]).to_pylist()

@@ -37,6 +37,10 @@ class Members:
         offsets = self.offsets[start : stop + 1]
         return Members(offsets - offsets[0], self.rows[offsets[0] : offsets[-1]])
 
+    def keep(self, marked: np.ndarray) -> Members:
+        """The same lists with only the items that are `marked`, bool (all items,)."""
+        return Members(offsets_of(np.bincount(self.owners()[marked], minlength=len(self))), self.rows[marked])
+
     def owners(self) -> np.ndarray:
         """int64 (all items,): which list holds each item."""
         return np.repeat(np.arange(len(self)), self.lengths)

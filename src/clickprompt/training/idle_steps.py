@@ -67,9 +67,8 @@ class IdleSteps:
         self._known = np.zeros((1024, 3 + moments))
         self._known[0, 2] = 1.0  # step 0: rows never touched, whose moments are zero
         self._device, self._dtype = device, dtype
-        self._series = torch.zeros(len(self._known), 1 + moments, dtype=dtype, device=device)
+        self._series = torch.from_numpy(self._known[:, 2:]).to(device, dtype, copy=True)
         self._log_decay = torch.zeros(len(self._known), dtype=torch.float64, device=device)
-        self._series[0, 0] = 1.0
         self._quadratures = torch.zeros(2, self.early, _NODES, dtype=torch.float64, device=device)
         self._quadratures[1] = 1.0
         self._summed_up = 0
@@ -144,7 +143,7 @@ class IdleSteps:
         weights, nodes = self._quadratures
         if self.adam.weight_decay:
             ends = torch.arange(self.early, device=self._device) + self.window
-            weights = weights * self.decay(torch.clamp(ends, max=self.step)).squeeze(1).unsqueeze(1)
+            weights = weights * self.decay(torch.clamp(ends, max=self.step))
         self._add_terms(moved, rows, last, weights, nodes, first_moment, root)
 
     def _add_open(

@@ -88,67 +88,49 @@ def train(
     Raises ClickPromptError at the first logged loss that is not finite.
     """
     result = TrainingResult()
+    total = planned_steps(config, steps.steps_per_epoch)
+    epoch_steps = min(steps.steps_per_epoch, total)
+    window_loss, window_steps = torch.zeros((), device=device), 0
+    started, measuring = time.perf_counter(), 0.0
     method.train()
-    try:
-        _take_steps(result, method, steps, loss, amount, optimizer, config, device, validation, report, log_every)
-    finally:
-        optimizer.release()
+    with optimizer:
+        for micro_batches in prefetch(_steps_of(steps, total), partial(_pinned, device=device), _STEPS_AHEAD):
+            optimizer.scale_rates(learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule))
+            window_loss += _take_step(micro_batches, loss, amount, optimizer, config, device)
+            window_steps += 1
+            result.steps += 1
+            result.samples += sum(len(batch) for batch in micro_batches)
+            last = result.steps == total
+            at_validation = validation is not None and (last or _due(result.steps, validation.per_epoch, epoch_steps))
+            if result.steps % log_every == 0 or last or at_validation:
+                record = {
+                    "step": result.steps,
+                    "epoch": round(result.steps / steps.steps_per_epoch, 4),
+                    "train_loss": _finite(float(window_loss) / window_steps, result.steps),
+                    "learning_rate": optimizer.learning_rate,
+                    "samples_per_second": result.samples / (time.perf_counter() - started - measuring),
+                    "seconds": time.perf_counter() - started,
+                }
+                window_loss, window_steps = torch.zeros((), device=device), 0
+                if at_validation and validation is not None:
+                    before = time.perf_counter()
+                    measures = validation.measure()
+                    measuring += time.perf_counter() - before
+                    validation.best.offer(
+                        lambda weights: optimizer.read_into(weights, method), measures["auc"], result.steps
+                    )
+                    record |= {f"validation_{name}": value for name, value in measures.items()}
+                result.history.append(record)
+            if report is not None:
+                report(result.samples, _note(result.history))
+            if validation is not None and validation.best.exhausted:
+                break
+        result.seconds = time.perf_counter() - started
     if validation is not None:
         validation.best.restore(method)
         result.best_auc, result.best_step = validation.best.auc, validation.best.step
     method.eval()
     return result
-
-
-def _take_steps(
-    result: TrainingResult,
-    method: nn.Module,
-    steps: Steps,
-    loss: Loss,
-    amount: Callable[[ClickBatch], float],
-    optimizer: MethodOptimizer,
-    config: TrainingConfig,
-    device: torch.device,
-    validation: Validation | None,
-    report: Callable[[int, str], None] | None,
-    log_every: int,
-) -> None:
-    total = planned_steps(config, steps.steps_per_epoch)
-    epoch_steps = min(steps.steps_per_epoch, total)
-    window_loss, window_steps = torch.zeros((), device=device), 0
-    started, measuring = time.perf_counter(), 0.0
-    for micro_batches in prefetch(_steps_of(steps, total), partial(_pinned, device=device), _STEPS_AHEAD):
-        optimizer.scale_rates(learning_rate_factor(result.steps, total, config.warmup_ratio, config.schedule))
-        window_loss += _take_step(micro_batches, loss, amount, optimizer, config, device)
-        window_steps += 1
-        result.steps += 1
-        result.samples += sum(len(batch) for batch in micro_batches)
-        last = result.steps == total
-        at_validation = validation is not None and (last or _due(result.steps, validation.per_epoch, epoch_steps))
-        if result.steps % log_every == 0 or last or at_validation:
-            record = {
-                "step": result.steps,
-                "epoch": round(result.steps / steps.steps_per_epoch, 4),
-                "train_loss": _finite(float(window_loss) / window_steps, result.steps),
-                "learning_rate": optimizer.learning_rate,
-                "samples_per_second": result.samples / (time.perf_counter() - started - measuring),
-                "seconds": time.perf_counter() - started,
-            }
-            window_loss, window_steps = torch.zeros((), device=device), 0
-            if at_validation and validation is not None:
-                before = time.perf_counter()
-                measures = validation.measure()
-                measuring += time.perf_counter() - before
-                validation.best.offer(
-                    lambda weights: optimizer.read_into(weights, method), measures["auc"], result.steps
-                )
-                record |= {f"validation_{name}": value for name, value in measures.items()}
-            result.history.append(record)
-        if report is not None:
-            report(result.samples, _note(result.history))
-        if validation is not None and validation.best.exhausted:
-            break
-    result.seconds = time.perf_counter() - started
 
 
 def _steps_of(steps: Steps, total: int) -> Iterator[list[ClickBatch]]:

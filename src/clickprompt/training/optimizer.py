@@ -73,6 +73,12 @@ class MethodOptimizer:
                 else:
                     weights[name].copy_(parameter)
 
+    def __enter__(self) -> MethodOptimizer:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Bring every table up to the present; afterwards the method is an ordinary module again."""
         for table in self.tables:

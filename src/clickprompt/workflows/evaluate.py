@@ -19,12 +19,12 @@ from clickprompt.evaluation import (
 )
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import sha256_of
-from clickprompt.training import choose_device, score
+from clickprompt.training import choose_device
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.finetune import finetuned, finetuning_config
-from clickprompt.workflows.pretrain import ROWS_SCORED_AT_ONCE, rows_at_once
 from clickprompt.workflows.recipe import ModelName, Recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of
+from clickprompt.workflows.scoring import score_rows
 
 BASE: ModelName = "id-only"
 """What the others are compared with."""
@@ -120,9 +120,8 @@ def _measure(
     reader = data.reader(["test"], words=words, scoring=True)
     report = progress.start(f"score test rows with {model}", len(reader), "rows")
     started = time.perf_counter()
-    batches = reader.in_order(rows_at_once(device) if words else ROWS_SCORED_AT_ONCE)
     precision = finetuning_config(recipe, model).precision
-    logits = score(bundle.method.to(device), batches, len(reader), device, precision, report)
+    logits = score_rows(bundle.method.to(device), reader, device, precision, report)
     seconds = time.perf_counter() - started
     calibrated = None if bundle.calibrator is None else bundle.calibrator.logits(logits)
     measures = evaluate_scores(

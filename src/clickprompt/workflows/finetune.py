@@ -23,24 +23,22 @@ from clickprompt.training import (
     build_optimizer,
     choose_device,
     planned_steps,
-    score,
     train,
 )
 from clickprompt.workflows.build import new_clickprompt, new_id_only
 from clickprompt.workflows.calibrate import Calibration, calibrate
 from clickprompt.workflows.data import Data
+from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.pretrain import (
-    ROWS_SCORED_AT_ONCE,
     load_pretrained,
     pretrain,
     pretraining_inputs,
-    rows_at_once,
 )
-from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recalibrate import calibrated_as, recalibrate
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
+from clickprompt.workflows.scoring import rows_at_once, score_rows
 from clickprompt.workflows.seeds import seed_for, seed_torch
 
 
@@ -68,10 +66,10 @@ def finetuned(recipe: Recipe, model: ModelName, run: RunFolder, data: Data) -> d
     """What `finetune` kept of a model; None where it has not been trained and calibrated as the recipe asks."""
     inputs = finetuning_inputs(recipe, model, data)
     state = run.done(model, inputs)
-    if state is None or not made_from(run.bundle(model), inputs):
+    made = {} if state is None else provenance_of(run.bundle(model))
+    if state is None or made.get("inputs") != inputs:
         return None
-    asked = finetuning_config(recipe, model).calibration
-    return state if calibrated_as(run.bundle(model), state) == asked else None
+    return state if calibrated_as(made, state) == finetuning_config(recipe, model).calibration else None
 
 
 def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress) -> None:
@@ -82,8 +80,9 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
     """
     inputs, config = finetuning_inputs(recipe, model, data), finetuning_config(recipe, model)
     trained = run.done(model, inputs)
-    if trained is not None and made_from(run.bundle(model), inputs):
-        if calibrated_as(run.bundle(model), trained) == config.calibration:
+    made = {} if trained is None else provenance_of(run.bundle(model))
+    if trained is not None and made.get("inputs") == inputs:
+        if calibrated_as(made, trained) == config.calibration:
             progress.say(f"finetune {model}: already done, {run.bundle(model)}")
         else:
             recalibrate(recipe, model, config, run, data, inputs, trained, progress)
@@ -136,9 +135,9 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
     )
 
 
-def made_from(bundle: Path, inputs: str) -> bool:
-    """Whether a whole bundle stands there that was made from these inputs."""
-    return bundle.exists() and read_bundle_manifest(bundle)["provenance"].get("inputs") == inputs
+def provenance_of(bundle: Path) -> dict[str, Any]:
+    """What a whole bundle says of how it was made; nothing where there is none."""
+    return read_bundle_manifest(bundle)["provenance"] if bundle.exists() else {}
 
 
 def _train(
@@ -162,9 +161,8 @@ def _train(
     labels, weights = np.asarray(validation_rows.labels), validation_rows.weights
 
     def validation_logits(reader: SplitReader) -> np.ndarray:
-        batches = reader.in_order(micro_batch_size if words else ROWS_SCORED_AT_ONCE)
         told = progress.start(f"validate {model}", len(reader), "rows") if words else None
-        return score(method, batches, len(reader), device, config.precision, told)
+        return score_rows(method, reader, device, config.precision, told, config.micro_batch_size)
 
     def measure() -> dict[str, float]:
         logits = validation_logits(validation_rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 
 from clickprompt.batches import TrainingSteps
@@ -19,11 +18,10 @@ from clickprompt.workflows.data import Data
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recipe import Recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
+from clickprompt.workflows.scoring import rows_at_once
 from clickprompt.workflows.seeds import seed_for, seed_torch
 
 STEP = "pretrained"
-ROWS_SCORED_AT_ONCE = 8_192
-"""By the ID model alone; see `rows_at_once` for the language model."""
 _KEPT = ("ctr.", "language.", "prompts.")
 """Parts that finetuning starts from; heads that only pretraining needs are dropped."""
 
@@ -111,8 +109,3 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
         report=report,
         log_every=max(1, total // 200),
     )
-
-
-def rows_at_once(device: torch.device) -> int:
-    """Rows that pass through the language model together unless the recipe says otherwise."""
-    return 512 if device.type == "cuda" else 64

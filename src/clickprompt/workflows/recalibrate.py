@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from clickprompt.bundle import load_bundle, read_bundle_manifest, replace_calibrator
+from clickprompt.bundle import load_bundle, replace_calibrator
 from clickprompt.contracts import Progress
-from clickprompt.training import FinetuneConfig, choose_device, score
+from clickprompt.training import FinetuneConfig, choose_device
 from clickprompt.workflows.calibrate import calibrate
 from clickprompt.workflows.data import Data
-from clickprompt.workflows.pretrain import ROWS_SCORED_AT_ONCE, rows_at_once
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder
+from clickprompt.workflows.scoring import score_rows
 
 
-def calibrated_as(bundle: Path, trained: dict[str, Any]) -> str | None:
-    """The kind of calibrator that both a bundle and its step say was asked for; None where they differ."""
+def calibrated_as(provenance: Mapping[str, Any], trained: Mapping[str, Any]) -> str | None:
+    """The kind of calibrator that both a bundle's provenance and its step say was asked for; None where they differ."""
     asked: str = "none" if trained["calibration"] is None else trained["calibration"]["asked"]
-    return asked if read_bundle_manifest(bundle)["provenance"].get("calibration") == asked else None
+    return asked if provenance.get("calibration") == asked else None
 
 
 def recalibrate(
@@ -62,7 +62,6 @@ def _validation_logits(
 ) -> np.ndarray:
     words = model == "clickprompt-with-lm"
     reader = data.reader(["validation"], words=words, scoring=True)
-    batches = reader.in_order((config.micro_batch_size or rows_at_once(device)) if words else ROWS_SCORED_AT_ONCE)
     report = progress.start(f"score validation rows with {model}", len(reader), "rows")
     method = load_bundle(run.bundle(model)).method.to(device)
-    return score(method, batches, len(reader), device, config.precision, report)
+    return score_rows(method, reader, device, config.precision, report, config.micro_batch_size)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-def sigmoid(logits: npt.ArrayLike) -> Floats:
+def probabilities_of(logits: npt.ArrayLike) -> Floats:
     """σ(z) = 1 / (1 + e^−z), without overflow."""
     z = np.asarray(logits, dtype=np.float64)
     small = np.exp(-np.abs(z))
