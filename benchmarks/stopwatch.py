@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 WARM_UP_STEPS = 5
-"""Steps before the clock starts: allocation, the optimizer's state, the loader's first batches."""
+"""Steps before the clock starts, as a rule: allocation, the optimizer's state, the loader's first batches."""
 FEWEST_STEPS = 10
-"""Steps that are timed however slow they are."""
+"""Steps that are timed however slow they are, as a rule."""
 
 
 class Enough(Exception):
@@ -19,22 +19,29 @@ class Enough(Exception):
 class Stopwatch:
     """Called after each optimizer step with the rows it took; raises Enough when `seconds` have been timed."""
 
-    def __init__(self, seconds: float, synchronize: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        synchronize: Callable[[], None] = lambda: None,
+        warm_up: int = WARM_UP_STEPS,
+        fewest: int = FEWEST_STEPS,
+    ) -> None:
         self.seconds = seconds
         self.synchronize = synchronize
+        self.warm_up, self.fewest = warm_up, fewest
         self.steps = self.rows = 0
         self.started = self.stopped = self.cpu = 0.0
 
     def step(self, rows: int) -> None:
         """One optimizer step is done."""
         self.steps += 1
-        if self.steps == WARM_UP_STEPS:
+        if self.steps == self.warm_up:
             self.synchronize()
             self.started, self.cpu = time.perf_counter(), time.process_time()
-        if self.steps <= WARM_UP_STEPS:
+        if self.steps <= self.warm_up:
             return
         self.rows += rows
-        if self.steps >= WARM_UP_STEPS + FEWEST_STEPS and time.perf_counter() - self.started >= self.seconds:
+        if self.steps >= self.warm_up + self.fewest and time.perf_counter() - self.started >= self.seconds:
             self.synchronize()
             self.stopped, self.cpu = time.perf_counter(), time.process_time() - self.cpu
             raise Enough

@@ -99,12 +99,20 @@ def predict(
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of a text file.", show_default=True)] = "utf-8",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.", show_default=True)] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="auto, float32, bfloat16 or int8 (models that read words, on CPUs).  auto: bfloat16 for those where "
+            "the device computes it natively.",
+            show_default=True,
+        ),
+    ] = "auto",
 ) -> None:
     """Score raw rows: writes them with a column `probability` beside them."""
     with _errors(), _progress() as progress:
         from clickprompt.workflows.predict import predict as workflow
 
-        typer.echo(workflow(bundle, rows, out, encoding, device, progress))
+        typer.echo(workflow(bundle, rows, out, encoding, device, progress, precision))
 
 
 @app.command(short_help="Describe a bundle, recipe or prepared folder.")

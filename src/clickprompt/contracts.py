@@ -172,20 +172,40 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Sentences as tokens, padded on the right."""
+    """Sentences as tokens, laid end to end: nothing is padded, so nothing needs a mask."""
 
     ids: Tensor
-    """int64 (batch, length)"""
-    mask: Tensor | None
-    """bool (batch, length), True at real tokens; None where no sentence is padded."""
+    """int64 (tokens,), sentence after sentence."""
+    places: Tensor
+    """int64 (tokens,): each token's place in its sentence, from 0."""
+    starts: Tensor
+    """int64 (batch,): where each sentence begins among the tokens."""
+    runs: tuple[tuple[int, int], ...]
+    """(sentences, their length) of neighbours of equal length, in order; few where rows are sorted by length."""
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sentence."""
+        return max((length for _, length in self.runs), default=0)
 
 
 @dataclass(frozen=True)
-class MaskedTokens:
-    """The word pieces that a masked language model must recover."""
+class ChosenTokens:
+    """Tokens whose states are wanted, where others are not."""
 
     positions: Tensor
-    """int64 (chosen,) into the flattened (batch · length) tokens."""
+    """int64 (chosen,) among the batch's tokens, ascending."""
+    most: int
+    """Chosen ones in one sentence, at most."""
+
+
+@dataclass(frozen=True)
+class MaskedTokens(ChosenTokens):
+    """The word pieces that a masked language model must recover."""
+
     targets: Tensor
     """int64 (chosen,) the tokens that stood there."""
 
@@ -237,9 +257,9 @@ class ClickBatch:
     def _with_each(self, change: Callable[[Tensor], Tensor]) -> ClickBatch:
         tokens, masked = self.tokens, self.masked
         if tokens is not None:
-            tokens = TokenBatch(change(tokens.ids), None if tokens.mask is None else change(tokens.mask))
+            tokens = replace(tokens, ids=change(tokens.ids), places=change(tokens.places), starts=change(tokens.starts))
         if masked is not None:
-            masked = MaskedTokens(change(masked.positions), change(masked.targets))
+            masked = replace(masked, positions=change(masked.positions), targets=change(masked.targets))
         return replace(
             self,
             rows=change(self.rows),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from clickprompt.batches import SplitReader, TrainingSteps, permute_within_fields
+from clickprompt.batches import SplitReader, TrainingSteps, masked_tokens, permute_within_fields, token_batch
+from clickprompt.contracts import ClickBatch
 from clickprompt.text import sentence_of
 from clickprompt.workflows import Data, RunFolder, SilentProgress, parse_recipe, prepare
 
@@ -18,6 +20,22 @@ def data(tiny_recipe, tmp_path) -> Data:
 
 def steps(reader: SplitReader, **settings) -> TrainingSteps:
     return TrainingSteps(reader, **{"batch_size": 50, "micro_batch_size": 16, "seed": 7, **settings})
+
+
+def apart(batch: ClickBatch) -> Sequence[torch.Tensor]:
+    """Each row's tokens."""
+    return torch.tensor_split(batch.tokens.ids, batch.tokens.starts[1:])
+
+
+def test_tokens_know_their_places_and_runs():
+    tokens = token_batch(np.arange(14), np.array([3, 3, 2, 5, 1]))
+    assert tokens.starts.tolist() == [0, 3, 6, 8, 13]
+    assert tokens.places.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 0, 1, 2, 3, 4, 0]
+    assert tokens.runs == ((2, 3), (1, 2), (1, 5), (1, 1))
+    assert (len(tokens), tokens.longest) == (5, 5)
+    masked = masked_tokens(np.array([1, 4, 5, 9, 10, 12]), np.arange(6), np.array([3, 3, 2, 5, 1]))
+    assert masked.most == 3
+    assert token_batch(np.zeros(0, np.int64), np.zeros(0, np.int64)).runs == ()
 
 
 @pytest.mark.parametrize("words", [True, False])
@@ -47,7 +65,7 @@ def test_micro_batches_are_of_near_equal_length_and_one_draw(data):
     coarse = next(steps(reader, micro_batch_size=50).epoch(0))
     assert {int(r) for b in fine for r in b.rows} == {int(r) for b in coarse for r in b.rows}
     assert all(len(batch) <= 8 for batch in fine)
-    longest = [batch.tokens.ids.shape[1] for batch in fine]
+    longest = [batch.tokens.longest for batch in fine]
     assert longest == sorted(longest)
 
 
@@ -58,11 +76,8 @@ def test_masks_and_oov_dropout_hang_on_seed_epoch_and_row_alone(data):
         seen = {}
         for step in steps(reader, oov_dropout=0.3, mask_rate=0.3, **settings).epoch(epoch):
             for batch in step:
-                lengths = reader.lengths(batch.rows.numpy())
-                for row, ids, features, length in zip(
-                    batch.rows.tolist(), batch.tokens.ids, batch.feature_ids, lengths, strict=True
-                ):
-                    seen[row] = (ids[:length].tolist(), features.tolist())
+                for row, ids, features in zip(batch.rows.tolist(), apart(batch), batch.feature_ids, strict=True):
+                    seen[row] = (ids.tolist(), features.tolist())
         return seen
 
     assert draws(0, micro_batch_size=5) == draws(0, micro_batch_size=64, batch_size=64)
@@ -74,11 +89,12 @@ def test_sentences_are_those_of_the_rows(data):
     texts, _ = data.table.value_texts
     seen = 0
     for batch in reader.in_order(16):
-        for row, ids in zip(batch.rows.tolist(), batch.tokens.ids, strict=True):
+        assert batch.tokens.longest == max(map(len, apart(batch)))
+        for row, ids in zip(batch.rows.tolist(), apart(batch), strict=True):
             values = [texts[int(v)].as_py() for v in data.table.split("validation").value_ids[row]]
             whole = data.tokenizer.encode([sentence_of(values, data.table.schema)])[0][0]
             expected = [*data.tokenizer.prefix_ids, *whole, *data.tokenizer.suffix_ids]
-            assert ids[: len(expected)].tolist() == expected
+            assert ids.tolist() == expected
             seen += 1
     assert seen == 60
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from clickprompt.contracts import ClickBatch, MaskedTokens, TokenBatch
+from clickprompt.batches import masked_tokens, token_batch
+from clickprompt.contracts import ClickBatch
 from clickprompt.ctr import CTR_MODELS, CTRModelConfig, build_ctr_model
 from clickprompt.language import LanguageModelConfig, load_language_model
 from clickprompt.methods import ClickPrompt, ClickPromptConfig, IDOnly, PromptConfig
@@ -30,12 +32,13 @@ def tiny(kind: str) -> CTRModelConfig:
 def batch() -> ClickBatch:
     generator = torch.Generator().manual_seed(3)
     words = torch.randint(5, 60, (ROWS, LENGTH), generator=generator)
+    lengths = np.full(ROWS, LENGTH)
     return ClickBatch(
         rows=torch.arange(ROWS),
         feature_ids=torch.randint(0, EMBEDDINGS // 2, (ROWS, FIELDS), generator=generator),
         labels=torch.randint(0, 2, (ROWS,), generator=generator).double(),
-        tokens=TokenBatch(words, None),
-        masked=MaskedTokens(torch.arange(ROWS) * LENGTH + 2, words[:, 1]),
+        tokens=token_batch(words.flatten().numpy(), lengths),
+        masked=masked_tokens(np.arange(ROWS) * LENGTH + 2, words[:, 1].numpy(), lengths),
     )
 
 

@@ -38,6 +38,14 @@ def test_the_guides_other_settings_fit_into_its_recipe():
     assert parse_recipe(whole).data.source.fields[-1].score_as == 1
 
 
+def test_the_guides_language_models_fit_into_its_recipe():
+    whole, *others = (yaml.safe_load(block) for block in blocks(ROOT / "docs" / "guide.md", "yaml"))
+    (tuned,) = (block["language_model"] for block in others if "tuning" in str(block))
+    language_model = parse_recipe({**whole, "language_model": tuned}).language_model
+    assert (language_model.tuning.kind, language_model.tuning.rank) == ("lora", 8)
+    assert language_model.activation_checkpointing
+
+
 def test_the_guides_lists_fit_into_its_recipe():
     whole, *others = (yaml.safe_load(block) for block in blocks(ROOT / "docs" / "guide.md", "yaml"))
     (fields,) = (block["fields"] for block in others if "hash_rows" in str(block))

@@ -1,9 +1,10 @@
-"""Tiny checkpoints, written once, and batches with and without padding."""
+"""Tiny checkpoints, written once, and batches."""
 
 import pytest
 import torch
+from packed import pack
 
-from clickprompt.contracts import Prompts, TokenBatch
+from clickprompt.contracts import Prompts
 from clickprompt.language import LanguageModelConfig, load_language_model
 from clickprompt.testing.language_models import FAMILIES, write_tiny_language_model
 
@@ -28,12 +29,9 @@ def load(checkpoints):
 
 @pytest.fixture
 def batch():
-    def make(lengths=(23, 9, 23, 2), seed=0, pad_id=1):
+    def make(lengths=(23, 9, 23, 23, 2), seed=0):
         generator = torch.Generator().manual_seed(seed)
-        length = max(lengths)
-        ids = torch.randint(5, 200, (len(lengths), length), generator=generator)
-        mask = torch.arange(length) < torch.tensor(lengths)[:, None]
-        return TokenBatch(ids.where(mask, pad_id), None if mask.all() else mask)
+        return pack([torch.randint(5, 200, (length,), generator=generator) for length in lengths])
 
     return make
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from clickprompt.contracts import ClickBatch, MaskedTokens, TokenBatch
+from clickprompt.batches import masked_tokens, token_batch
+from clickprompt.contracts import ClickBatch
 from clickprompt.ctr import build_ctr_model
 from clickprompt.ctr.dcn_v2 import DCNv2Config
 from clickprompt.language import LanguageModelConfig, load_language_model, pool
@@ -26,23 +28,18 @@ def clickprompt(folder: Path, pooling: str = "mean", **prompt) -> ClickPrompt:
     return method.double()
 
 
-def batch(rows: int = 5, pad: int = 0) -> ClickBatch:
+def batch(rows: int = 5) -> ClickBatch:
     generator = torch.Generator().manual_seed(3)
-    lengths = torch.randint(6, 11, (rows,), generator=generator)
-    lengths[0] = 10
-    width = 10 + pad
-    mask = torch.arange(width) < lengths[:, None]
-    ids = torch.zeros(rows, width, dtype=torch.long)
-    words = torch.randint(5, 60, (rows, 10), generator=generator)
-    ids[:, :10] = words
-    ids[~mask] = 0
-    positions = (torch.arange(rows) * width + 2).long()
+    lengths = torch.randint(6, 11, (rows,), generator=generator).sort().values.numpy()
+    words = torch.randint(5, 60, (int(lengths.sum()),), generator=generator)
+    tokens = token_batch(words.numpy(), lengths)
+    positions = (tokens.starts + 2).numpy()
     return ClickBatch(
         rows=torch.arange(rows),
         feature_ids=torch.randint(0, EMBEDDINGS // 2, (rows, FIELDS), generator=generator),
         labels=torch.randint(0, 2, (rows,), generator=generator).double(),
-        tokens=TokenBatch(ids, mask),
-        masked=MaskedTokens(positions, words[:, 1]),
+        tokens=tokens,
+        masked=masked_tokens(positions, words[positions - 1].numpy(), lengths),
     )
 
 
@@ -64,21 +61,29 @@ def test_the_logit_blends_both_heads(tiny_bert, pooling):
 
 
 @pytest.mark.parametrize("prompt", SPACES)
-def test_padding_batch_and_order_change_no_score(tiny_bert, prompt):
+def test_the_batch_changes_no_score(tiny_bert, prompt):
     method = clickprompt(tiny_bert, **prompt).eval()
-    whole, padded = batch(), batch(pad=4)
+    whole = batch()
     with torch.no_grad():
         scores = method(whole).logits
-        torch.testing.assert_close(method(padded).logits, scores, rtol=1e-11, atol=1e-11)
         for row in range(len(whole)):
-            length = int(whole.tokens.mask[row].sum())
+            words = torch.tensor_split(whole.tokens.ids, whole.tokens.starts[1:])[row].numpy()
             alone = replace(
                 whole,
                 rows=whole.rows[row : row + 1],
                 feature_ids=whole.feature_ids[row : row + 1],
-                tokens=TokenBatch(whole.tokens.ids[row : row + 1, :length], None),
+                tokens=token_batch(words, np.array([len(words)])),
             )
             torch.testing.assert_close(method(alone).logits[0], scores[row], rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("prompt", SPACES)
+def test_nothing_masked_costs_nothing(tiny_bert, prompt):
+    rows = batch()
+    nothing = masked_tokens(np.zeros(0, np.int64), np.zeros(0, np.int64), np.full(5, 8))
+    loss = clickprompt(tiny_bert, **prompt).pretraining_loss(replace(rows, masked=nothing))
+    loss.backward()
+    assert loss.item() == 0
 
 
 @pytest.mark.parametrize("prompt", SPACES)
@@ -103,7 +108,7 @@ def test_pretraining_loss_is_the_cross_entropy_of_the_chosen(tiny_bert):
         states = method.language(rows.tokens, method.prompts(method.ctr.representation(rows.feature_ids))).last
         expected = 0.0
         for position, target in zip(rows.masked.positions, rows.masked.targets, strict=True):
-            logits = method.masked_token_head(states.flatten(0, 1)[position][None])[0]
+            logits = method.masked_token_head(states[position][None])[0]
             expected -= (logits[target] - logits.exp().sum().log()).item()
         assert method.pretraining_loss(rows).item() == pytest.approx(expected, rel=1e-12)
         assert method.pretraining_amount(rows) == 5

@@ -2,7 +2,7 @@
 
 from clickprompt.batches.reader import Masking, SplitReader
 from clickprompt.batches.row_ids import RowIds, list_ids
-from clickprompt.batches.sentences import Sentences, permute_within_fields, token_batch
+from clickprompt.batches.sentences import Sentences, masked_tokens, permute_within_fields, token_batch
 from clickprompt.batches.steps import TrainingSteps
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "SplitReader",
     "TrainingSteps",
     "list_ids",
+    "masked_tokens",
     "permute_within_fields",
     "token_batch",
 ]

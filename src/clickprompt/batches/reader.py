@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from clickprompt.batches.row_ids import RowIds, list_ids
-from clickprompt.batches.sentences import Sentences, token_batch
-from clickprompt.contracts import ClickBatch, FieldStatistics, MaskedTokens
+from clickprompt.batches.sentences import Sentences, masked_tokens, token_batch
+from clickprompt.contracts import ClickBatch, FieldStatistics
 from clickprompt.table import Members, Split
 from clickprompt.text import mask_tokens, uniforms, uniforms_at
 
@@ -99,7 +99,7 @@ class SplitReader:
                 ids, positions, targets = mask_tokens(
                     ids, lengths, rows, masking.seed, epoch, self.sentences.tokenizer, masking.rate
                 )
-                masked = MaskedTokens(torch.from_numpy(positions), torch.from_numpy(targets))
+                masked = masked_tokens(positions, targets, lengths)
             tokens = token_batch(ids, lengths)
         elif masking is not None:
             masked_fields = torch.from_numpy(self._masked_fields(rows, of_rows.features, masking, epoch))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from clickprompt.contracts import TokenBatch, Tokenizer
-from clickprompt.text import TokenStore, lay_out, sentence_lengths
+from clickprompt.contracts import MaskedTokens, TokenBatch, Tokenizer
+from clickprompt.text import TokenStore, lay_out, places, sentence_lengths
 
 
 class Sentences:
@@ -29,7 +29,7 @@ class Sentences:
         return sentence_lengths(self.store, self._spoken(value_ids), self.tokenizer, self.max_length)
 
     def lay_out(self, value_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens int64 (rows, longest), padded on the right, and lengths int64 (rows,)."""
+        """Tokens int64 (tokens,) of all rows, end to end, and lengths int64 (rows,)."""
         return lay_out(self.store, self._spoken(value_ids), self.tokenizer, self.max_length)
 
     def _spoken(self, value_ids: np.ndarray) -> np.ndarray:
@@ -37,12 +37,17 @@ class Sentences:
 
 
 def token_batch(ids: np.ndarray, lengths: np.ndarray) -> TokenBatch:
-    """Tensors of laid-out sentences; no mask where none is padded."""
-    width = ids.shape[1]
-    mask = None
-    if lengths.min(initial=width) < width:
-        mask = torch.from_numpy(np.arange(width) < lengths[:, None])
-    return TokenBatch(torch.from_numpy(ids), mask)
+    """Tensors of laid-out sentences."""
+    first = np.flatnonzero(np.diff(lengths, prepend=-1))  # of each run
+    runs = zip(np.diff(first, append=len(lengths)).tolist(), lengths[first].tolist(), strict=True)
+    starts = np.cumsum(lengths) - lengths
+    return TokenBatch(torch.from_numpy(ids), torch.from_numpy(places(lengths)), torch.from_numpy(starts), tuple(runs))
+
+
+def masked_tokens(positions: np.ndarray, targets: np.ndarray, lengths: np.ndarray) -> MaskedTokens:
+    """Tensors of what is to be recovered in sentences of these lengths."""
+    in_each = np.diff(np.searchsorted(positions, np.cumsum(lengths)), prepend=0)
+    return MaskedTokens(torch.from_numpy(positions), max(1, int(in_each.max(initial=0))), torch.from_numpy(targets))
 
 
 def permute_within_fields(value_fields: np.ndarray, held: np.ndarray, seed: int) -> np.ndarray:

@@ -13,7 +13,9 @@ import torch
 
 from clickprompt.batches import Sentences, list_ids, token_batch
 from clickprompt.bundle.format import Bundle, load_bundle
+from clickprompt.bundle.precision import method_for
 from clickprompt.contracts import ClickBatch
+from clickprompt.precision import ScoringPrecision, autocast
 from clickprompt.settings import ClickPromptError
 from clickprompt.table import EncodedRows
 from clickprompt.text import TokenStore
@@ -37,9 +39,15 @@ class Prediction:
 
 
 class Predictor:
-    """Scores raw rows with a bundle, by the very vocabulary and token code that training used."""
+    """Scores raw rows with a bundle, by the very vocabulary and token code that training used.
 
-    def __init__(self, bundle: Bundle, device: torch.device | str = "cpu") -> None:
+    `precision`: `float32`; `bfloat16`; `int8`, CPUs only, where the language model's layers multiply 8-bit integers;
+    `auto`, bfloat16 for a bundle that reads words where the device computes it natively, else float32.
+    """
+
+    def __init__(
+        self, bundle: Bundle, device: torch.device | str = "cpu", precision: ScoringPrecision = "float32"
+    ) -> None:
         if bundle.language is not None and bundle.language.permute_values is not None:
             raise ClickPromptError(
                 f"{bundle.folder}: trained with permuted words (language_model.permute_values), a control that cannot "
@@ -47,12 +55,18 @@ class Predictor:
             )
         self.bundle = bundle
         self.device = torch.device(device)
-        self.method = bundle.method.to(self.device).eval()
+        self.precision = precision
+        self.method = method_for(bundle, self.device, precision)
 
     @classmethod
-    def load(cls, path: Path | str, device: torch.device | str = "cpu") -> Predictor:
-        """Open a bundle folder. Raises ClickPromptError where it is damaged or of another version."""
-        return cls(load_bundle(Path(path)), device)
+    def load(
+        cls, path: Path | str, device: torch.device | str = "cpu", precision: ScoringPrecision = "float32"
+    ) -> Predictor:
+        """Open a bundle folder.
+
+        Raises ClickPromptError where it is damaged or of another version, or cannot score in this precision.
+        """
+        return cls(load_bundle(Path(path)), device, precision)
 
     def predict(self, rows: Any) -> np.ndarray:
         """Probability of a click, float32 (rows,).
@@ -85,16 +99,21 @@ class Predictor:
                 tokens=None if sentences is None else token_batch(*sentences.lay_out(value_ids[some])),
                 lists=list_ids({f: of.take(encoded.text_codes[some, f]) for f, of in encoded.members.items()}),
             )
-            probability[some] = self._probabilities(self.method(batch.to(self.device)).logits)
+            probability[some] = self._probabilities(self._logits(batch))
             if report is not None:
                 report(start + len(some), "")
         return Prediction(probability, encoded.unseen, encoded.missing_columns)
 
+    def _logits(self, batch: ClickBatch) -> torch.Tensor:
+        """float32 (batch,), on the CPU."""
+        with autocast(self.device, self.precision, reads_words=batch.tokens is not None):
+            return self.method(batch.to(self.device)).logits.float().cpu()
+
     def _probabilities(self, logits: torch.Tensor) -> np.ndarray:
         """Through the bundle's calibrator where it has one."""
         if self.bundle.calibrator is None:
-            return torch.sigmoid(logits).float().cpu().numpy()
-        return self.bundle.calibrator.probabilities(logits.float().cpu().numpy()).astype(np.float32)
+            return torch.sigmoid(logits).numpy()
+        return self.bundle.calibrator.probabilities(logits.numpy()).astype(np.float32)
 
     def _sentences(self, encoded: EncodedRows) -> tuple[Sentences | None, np.ndarray]:
         """Sentences of the rows, each distinct value tokenized once, and each row's places in them (rows, fields)."""

@@ -8,15 +8,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clickprompt.language.config import LanguageModelConfig, PoolingName
-from clickprompt.language.pooling import pool
+from clickprompt.language.config import FullTuning, LanguageModelConfig, PoolingName, Tuning
+from clickprompt.language.pooling import pool, wanted
 from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint
 from clickprompt.language.tokenizer import LanguageTokenizer
+from clickprompt.language.tuning import adapters_of, untrained
 
 if TYPE_CHECKING:
+    from clickprompt.language.compiling import compile_layers
     from clickprompt.language.encoder import EncoderStates, PromptedEncoder
     from clickprompt.language.load import LoadedLanguageModel, load_language_model
+    from clickprompt.language.lora import adapted
     from clickprompt.language.masked_token_head import MaskedTokenHead
+    from clickprompt.language.quantize import quantized
     from clickprompt.language.rebuild import build_encoder, encoder_config_json
 
 _LOADED_WHEN_USED = {
@@ -25,6 +29,9 @@ _LOADED_WHEN_USED = {
     "LoadedLanguageModel": "load",
     "load_language_model": "load",
     "MaskedTokenHead": "masked_token_head",
+    "quantized": "quantize",
+    "adapted": "lora",
+    "compile_layers": "compiling",
     "build_encoder": "rebuild",
     "encoder_config_json": "rebuild",
 }
@@ -39,15 +46,23 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "LANGUAGE_MODELS",
     "EncoderStates",
+    "FullTuning",
     "LanguageModelConfig",
     "LanguageTokenizer",
     "LoadedLanguageModel",
     "MaskedTokenHead",
     "PoolingName",
     "PromptedEncoder",
+    "Tuning",
+    "adapted",
+    "adapters_of",
     "build_encoder",
     "checkpoint_fingerprint",
+    "compile_layers",
     "encoder_config_json",
     "load_language_model",
     "pool",
+    "quantized",
+    "untrained",
+    "wanted",
 ]

@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from clickprompt.contracts import Prompts
+from clickprompt.contracts import ChosenTokens
+from clickprompt.language.dropout import drop
 from clickprompt.language.projections import project
+from clickprompt.language.reading import Reading
+from clickprompt.language.variable_length import attend_at_once, can_attend_at_once
 
 ATTENTION = "clickprompt"
 
-
-@dataclass
-class Reading:
-    """One call of an encoder: what every layer must know of the batch. It travels with the call as a keyword argument,
-    so nothing is left behind in the model.
-
-    transformers builds no mask for attention that it does not know; masks are made here, at most one a window.
-    """
-
-    real: Tensor | None
-    """bool (batch, length), True at real tokens; None where none is padding."""
-    prompts: Prompts | None = None
-    seen: list[nn.Module] = field(default_factory=list)
-    """The attention modules that were run, in order."""
-    _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
-
-    @property
-    def carried(self) -> int:
-        """Prompts that stand among the states themselves, before the words."""
-        return self.prompts.length if self.prompts is not None and self.prompts.space == "first" else 0
-
-    @property
-    def beside(self) -> int:
-        """Prompts a layer that are keys and values only."""
-        return self.prompts.length - self.carried if self.prompts is not None else 0
-
-    def mask(self, states: Tensor, window: int | None) -> Tensor | None:
-        """Which keys each query sees, bool (batch or 1, 1, queries or 1, keys); None where each sees all.
-
-        Prompts are seen by all and see all. Words further apart than `window` − 1 do not see one another.
-        """
-        if window not in self._masks:
-            self._masks[window] = self._make_mask(states, window)
-        return self._masks[window]
-
-    def _make_mask(self, states: Tensor, window: int | None) -> Tensor | None:
-        length = states.shape[2] - self.carried
-        real = None if self.real is None else self.real[:, None, None, :]
-        seen = real
-        if window is not None and length > window:
-            place = torch.arange(length, device=states.device)
-            apart = (place[:, None] - place[None, :]).abs()
-            seen = (apart < window)[None, None]
-            if real is not None:
-                # A padded query may have no real word in its window; it sees itself, or its softmax would be 0/0.
-                seen = seen & real | (apart == 0)
-            if self.carried:  # prompts as queries: no window
-                of_prompts = torch.ones_like(seen[:, :, :1]) if real is None else real
-                seen = torch.cat([of_prompts.expand(-1, -1, self.carried, -1), seen], dim=2)
-        return None if seen is None else pad(seen, (self.carried + self.beside, 0), value=True)
+Mix = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
 def attend(
@@ -80,28 +34,106 @@ def attend(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """softmax(q·[k_prompts ⊕ k_words]ᵀ · scaling) [v_prompts ⊕ v_words].
+    """softmax(q·[k_prompts ⊕ k_words]ᵀ · scaling) [v_prompts ⊕ v_words], within each sentence.
 
-    Prompts come after the words' keys were rotated, so they take no position. Shapes: query, key, value
-    (batch, heads, length, head width) → (batch, length, heads, head width).
+    Prompts come after the words' keys were rotated, so they take no position. In the last layer queries may be those of
+    chosen words alone; its keys and values are then made here, of all words.
+    Shapes: query, key, value (1, heads, states, head width) → (1, queries, heads, head width).
     """
     reading.seen.append(module)
+    queries, keys, values = (x.squeeze(0).transpose(0, 1) for x in (query, key, value))
+    chosen = reading.chosen if reading.chosen is not None and module.prompt_layer == reading.last_layer else None
+    if chosen is not None:
+        keys, values = _of_all_words(module, reading, queries.shape[1:])
+    prompts = None
     if reading.beside:
-        prompt_key, prompt_value = _keys_and_values(module, reading.prompts, key)  # type: ignore[arg-type]
-        key, value = torch.cat([prompt_key, key], dim=2), torch.cat([prompt_value, value], dim=2)
-    mixed = scaled_dot_product_attention(
-        query, key, value, attn_mask=reading.mask(query, sliding_window), dropout_p=dropout, scale=scaling
+        prompts = _prompts(module, reading, keys)
+    if can_attend_at_once(queries, dropout, reading, sliding_window):
+        return attend_at_once(queries, keys, values, prompts, reading, chosen, scaling)[None], None
+
+    def mix(queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> Tensor:
+        return _mix(queries, keys, values, seen, dropout, scaling)
+
+    return _by_runs(queries, keys, values, prompts, reading, chosen, sliding_window, mix)[None], None
+
+
+def _by_runs(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    prompts: tuple[Tensor, Tensor] | None,
+    reading: Reading,
+    chosen: ChosenTokens | None,
+    window: int | None,
+    mix: Mix,
+) -> Tensor:
+    """Sentences of one length at a time: no padding, no mask unless words are out of one another's window."""
+    counts = [count for count, _ in reading.runs]
+    sizes = [count * length for count, length in reading.runs]
+    if chosen is not None:
+        queries = reading.into_slots(queries)
+    asked = sizes if chosen is None else [count * chosen.most for count in counts]
+    of_prompts = (
+        [None] * len(counts) if prompts is None else list(zip(*(p.split(counts) for p in prompts), strict=True))
     )
-    return mixed.transpose(1, 2).contiguous(), None
+    mixed = []
+    parts = zip(reading.runs, queries.split(asked), keys.split(sizes), values.split(sizes), of_prompts, strict=True)
+    start = 0
+    for (count, length), query, key, value, prompt in parts:
+        query, key, value = (x.unflatten(0, (count, -1)) for x in (query, key, value))
+        if prompt is not None:
+            key, value = torch.cat([prompt[0], key], dim=1), torch.cat([prompt[1], value], dim=1)
+        seen = reading.window(length, window)
+        if seen is not None and chosen is not None:
+            seen = _of_slots(seen, reading, start, count, length)
+        mixed.append(mix(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), seen).transpose(1, 2))
+        start += count
+    together = torch.cat([part.flatten(0, 1) for part in mixed])
+    return together if chosen is None else together.index_select(0, reading.slots)
 
 
-def _keys_and_values(module: nn.Module, prompts: Prompts, like: Tensor) -> tuple[Tensor, Tensor]:
-    """This layer's prompts as keys and values, (batch, heads, K, head width) each."""
-    states = prompts.states[module.prompt_layer]  # type: ignore[index]
-    key, value = project(module, states) if prompts.space == "hidden" else states.unbind(dim=2)
-    batch, heads, _, width = like.shape
-    split = (batch, prompts.length, heads, width)
-    return key.reshape(split).transpose(1, 2).to(like.dtype), value.reshape(split).transpose(1, 2).to(like.dtype)
+def _mix(
+    queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None, dropout: float, scaling: float | None
+) -> Tensor:
+    if queries.dtype is torch.bfloat16 and queries.device.type == "cpu":
+        # At a sentence's length the CPU's kernel is slower in bfloat16 than in float32.
+        with torch.autocast("cpu", enabled=False):
+            return _mix(queries.float(), keys.float(), values.float(), seen, dropout, scaling).bfloat16()
+    if dropout and queries.device.type == "cpu":
+        scores = (queries * (scaling or queries.shape[-1] ** -0.5)) @ keys.transpose(-1, -2)
+        scores = scores if seen is None else scores.masked_fill(~seen, float("-inf"))
+        return drop(scores.softmax(dim=-1), dropout) @ values
+    return scaled_dot_product_attention(queries, keys, values, attn_mask=seen, dropout_p=dropout, scale=scaling)
+
+
+def _of_slots(seen: Tensor, reading: Reading, start: int, count: int, length: int) -> Tensor:
+    """Rows of a sentence's window for the chosen words of `count` sentences from `start`: (count, 1, most, keys)."""
+    assert reading.chosen is not None
+    first = reading.tokens.starts + reading.carried * torch.arange(len(reading.tokens), device=seen.device)
+    place = reading.asking - first[reading.rows[reading.chosen.positions]]
+    of_run = reading.into_slots(place).view(len(reading.tokens), -1)[start : start + count]
+    return seen[of_run.clamp(max=length - 1)].unsqueeze(1)
+
+
+def _of_all_words(module: nn.Module, reading: Reading, split: torch.Size) -> tuple[Tensor, Tensor]:
+    """Keys and values of all states where the layer made them of the chosen ones alone: (states, heads, width)."""
+    assert reading.entering is not None
+    keys, values = (x.squeeze(0).unflatten(-1, split) for x in project(module, reading.entering))
+    if reading.rotation is not None:
+        cos, sin = (x.squeeze(0).unsqueeze(1) for x in reading.rotation)
+        exact = keys.float()  # as transformers rotates
+        low, high = exact.chunk(2, dim=-1)
+        keys = (exact * cos + torch.cat([-high, low], dim=-1) * sin).to(keys.dtype)
+    return keys, values
+
+
+def _prompts(module: nn.Module, reading: Reading, like: Tensor) -> tuple[Tensor, Tensor]:
+    """This layer's prompts as keys and values, (batch, K, heads, head width) each."""
+    assert reading.prompts is not None
+    states = reading.layers[module.prompt_layer]  # type: ignore[index]
+    key, value = project(module, states) if reading.prompts.space == "hidden" else states.unbind(dim=2)
+    split = like.shape[1:]
+    return key.unflatten(-1, split).to(like.dtype), value.unflatten(-1, split).to(like.dtype)
 
 
 AttentionInterface.register(ATTENTION, attend)

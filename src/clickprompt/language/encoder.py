@@ -5,26 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from clickprompt.contracts import Prompts, TokenBatch
-from clickprompt.language.attention import Reading
+from clickprompt.contracts import ChosenTokens, Prompts, TokenBatch
 from clickprompt.language.config import PoolingName
+from clickprompt.language.reading import Reading
 from clickprompt.language.served import check_attention, layer_list
 
 
 @dataclass(frozen=True)
 class EncoderStates:
-    """Hidden states of the words; those of prompts are dropped."""
+    """Hidden states of the words, sentence after sentence; those of prompts are dropped."""
 
     last: Tensor
-    """(batch, length, d)"""
+    """(tokens, d); (chosen, d) where only chosen ones were wanted."""
     embeddings: Tensor | None = None
-    """(batch, length, d), what enters the first layer; kept for `mean_first_last`."""
+    """(tokens, d), what enters the first layer; kept for `mean_first_last`."""
     last_but_one: Tensor | None = None
-    """(batch, length, d), what enters the last layer; kept for `mean_last_two`."""
+    """(tokens, d), what enters the last layer; kept for `mean_last_two`."""
 
 
 class PromptedEncoder(nn.Module):
@@ -45,32 +44,57 @@ class PromptedEncoder(nn.Module):
             attention.prompt_layer = layer  # type: ignore[assignment]  # not all families number their layers
         layers = layer_list(model, attentions)
         layers[0].register_forward_pre_hook(_prepend_carried_prompts, with_kwargs=True)
+        layers[-1].register_forward_pre_hook(_ask_with_chosen_words, with_kwargs=True)
         self.num_layers = len(layers)
         self.hidden_size = int(model.config.hidden_size)
         self._rotary = hasattr(model, "rotary_emb")
+        self._first_position = _first_position(model)
 
-    def forward(self, tokens: TokenBatch, prompts: Prompts | None = None, keep: PoolingName = "mean") -> EncoderStates:
-        """Read a batch; `keep` names the pooling whose states are wanted."""
+    def forward(
+        self,
+        tokens: TokenBatch,
+        prompts: Prompts | None = None,
+        keep: PoolingName = "mean",
+        chosen: ChosenTokens | None = None,
+    ) -> EncoderStates:
+        """Read a batch; `keep` names the pooling whose states are wanted.
+
+        With `chosen` the last layer makes states of those words alone: its queries, its output and its feed-forward are
+        not computed for the others.
+        """
         if prompts is not None:
             self._check(prompts, tokens)
-        reading = Reading(tokens.mask, prompts)
-        more: dict[str, Any] = {"output_hidden_states": keep in ("mean_first_last", "mean_last_two")}
+        none_chosen = chosen is not None and not len(chosen.positions)
+        reading = Reading(tokens, prompts, None if none_chosen else chosen, self.num_layers - 1)
+        places = tokens.places + self._first_position
         if self._rotary and reading.carried:
             # Position 0 rotates nothing; the words keep the positions they have without prompts.
-            place = torch.arange(-reading.carried, tokens.ids.shape[1], device=tokens.ids.device)
-            more["position_ids"] = place.clamp(min=0)[None]
-        states = self.model(tokens.ids, attention_mask=None, reading=reading, return_dict=True, **more)
-        carried = reading.carried
+            places = reading.with_prompts(places, places.new_zeros(len(tokens), reading.carried))
+        more = keep in ("mean_first_last", "mean_last_two")
+        states = self.model(
+            tokens.ids[None],
+            attention_mask=None,
+            position_ids=places[None],
+            reading=reading,
+            return_dict=True,
+            output_hidden_states=more,
+        )
+        words = reading.words_among(reading.carried) if reading.carried else None
+
+        def of_words(states: Tensor) -> Tensor:
+            return states[0] if words is None else states[0].index_select(0, words)
+
+        last = states.last_hidden_state[0] if reading.chosen is not None else of_words(states.last_hidden_state)
         return EncoderStates(
-            states.last_hidden_state[:, carried:],
-            states.hidden_states[0][:, carried:] if keep == "mean_first_last" else None,
-            states.hidden_states[-2][:, carried:] if keep == "mean_last_two" else None,
+            last[:0] if none_chosen else last,
+            of_words(states.hidden_states[0]) if keep == "mean_first_last" else None,
+            of_words(states.hidden_states[-2]) if keep == "mean_last_two" else None,
         )
 
     def _check(self, prompts: Prompts, tokens: TokenBatch) -> None:
         layers = 1 if prompts.space == "first" else self.num_layers
         kinds = (2,) if prompts.space == "key_value" else ()
-        wanted = (layers, len(tokens.ids), prompts.length, *kinds, self.hidden_size)
+        wanted = (layers, len(tokens), prompts.length, *kinds, self.hidden_size)
         if tuple(prompts.states.shape) != wanted:
             raise ValueError(f"{prompts.space} prompts have shape {tuple(prompts.states.shape)}, expected {wanted}")
 
@@ -84,4 +108,28 @@ def _prepend_carried_prompts(
         return None
     words, *others = args
     prompts = reading.prompts.states[0].to(words.dtype)  # type: ignore[union-attr]
-    return (torch.cat([prompts, words], dim=1), *others), kwargs
+    return (reading.with_prompts(words[0], prompts)[None], *others), kwargs
+
+
+def _ask_with_chosen_words(
+    layer: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Tensor, ...], dict[str, Any]] | None:
+    """The last layer is handed the chosen words' states alone; attention makes keys and values of what is kept here."""
+    reading: Reading = kwargs["reading"]
+    if reading.chosen is None:
+        return None
+    states, *others = args
+    normalize = getattr(layer, "attn_norm", None)  # ModernBERT's attention reads normalized states
+    reading.entering = states if normalize is None else normalize(states)
+    reading.rotation = kwargs.get("position_embeddings")
+    if reading.rotation is not None:
+        asking = tuple(of_place.index_select(1, reading.asking) for of_place in reading.rotation)
+        kwargs = kwargs | {"position_embeddings": asking}
+    return (states.index_select(1, reading.asking), *others), kwargs
+
+
+def _first_position(model: PreTrainedModel) -> int:
+    """The first word's position: RoBERTa and its like count from after the padding token's id."""
+    embeddings: Any = getattr(model, "embeddings", None)
+    counts_from_padding = hasattr(embeddings, "create_position_ids_from_input_ids")
+    return int(embeddings.padding_idx) + 1 if counts_from_padding else 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
-from clickprompt.contracts import TokenBatch
+from clickprompt.contracts import ChosenTokens, TokenBatch
 from clickprompt.language.config import PoolingName
 
 if TYPE_CHECKING:
@@ -14,18 +15,23 @@ if TYPE_CHECKING:
 
 
 def pool(states: EncoderStates, tokens: TokenBatch, pooling: PoolingName) -> Tensor:
-    """States (batch, length, d) → (batch, d).
+    """States (tokens, d) → (batch, d).
 
-    `cls`: last[:, 0]. `mean`: mean of last over real tokens, special ones included. `mean_first_last`: the same of
-    (embeddings + last)/2. `mean_last_two`: of (last but one + last)/2. `states` must have been kept for this pooling.
+    `cls`: last of the first token; `states` may hold these alone. `mean`: mean of last over the sentence, special
+    tokens included. `mean_first_last`: the same of (embeddings + last)/2. `mean_last_two`: of (last but one + last)/2.
+    `states` must have been kept for this pooling.
     """
     if pooling == "cls":
-        return states.last[:, 0]
+        return states.last if len(states.last) == len(tokens) else states.last.index_select(0, tokens.starts)
     other = {"mean": None, "mean_first_last": states.embeddings, "mean_last_two": states.last_but_one}[pooling]
     if other is None and pooling != "mean":
         raise ValueError(f"the encoder was not asked to keep states for {pooling} pooling")
     mixed = states.last if other is None else (states.last + other) / 2
-    if tokens.mask is None:
-        return mixed.mean(dim=1)
-    weights = tokens.mask.to(mixed.dtype)
-    return (weights[:, None] @ mixed).squeeze(1) / weights.sum(dim=1, keepdim=True)
+    runs = mixed.split([count * length for count, length in tokens.runs])
+    means = [run.unflatten(0, own).mean(dim=1) for run, own in zip(runs, tokens.runs, strict=True)]
+    return torch.cat(means)
+
+
+def wanted(tokens: TokenBatch, pooling: PoolingName) -> ChosenTokens | None:
+    """The words whose last states a pooling reads; None: all."""
+    return ChosenTokens(tokens.starts, 1) if pooling == "cls" else None

@@ -20,7 +20,10 @@ def project(attention: nn.Module, states: Tensor) -> tuple[Tensor, Tensor]:
     for names in _NAMES:
         if hasattr(attention, names[0]):
             return getattr(attention, names[0])(states), getattr(attention, names[1])(states)
-    packed: nn.Linear = attention.Wqkv  # type: ignore[assignment]  # rows: queries, keys, values
+    packed: nn.Module = attention.Wqkv  # type: ignore[assignment]  # rows: queries, keys, values
+    if not isinstance(packed, nn.Linear):  # a wrapper, such as LoRA's, holds more than one matrix
+        _, key, value = packed(states).chunk(3, dim=-1)
+        return key, value
     third = packed.out_features // 3
     bias = None if packed.bias is None else packed.bias[third:]
     key, value = linear(states, packed.weight[third:], bias).chunk(2, dim=-1)

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from clickprompt.language.attention import Reading
+from clickprompt.contracts import TokenBatch
 from clickprompt.language.projections import has_known_projections
+from clickprompt.language.reading import Reading
 from clickprompt.settings import ClickPromptError
 
 FAMILIES = "BERT (also MiniLM, TinyBERT), RoBERTa, XLM-RoBERTa, ELECTRA, DistilBERT, ModernBERT"
@@ -43,13 +44,14 @@ def check_attention(model: PreTrainedModel) -> list[nn.Module]:
     projections that we know.
     """
     kind = model.config.model_type
-    reading = Reading(real=None)
     training = model.training
     model.eval()
     try:
         device = next(model.parameters()).device
         with torch.no_grad():
-            model(torch.zeros(1, 2, dtype=torch.long, device=device), reading=reading)
+            place = torch.arange(2, device=device)
+            reading = Reading(TokenBatch(torch.zeros_like(place), place, place[:1], ((1, 2),)))
+            model(torch.zeros_like(place)[None], position_ids=place[None], reading=reading)
     except (TypeError, AttributeError, KeyError) as error:
         raise refuse(kind, "their layers do not hand prompts on to attention") from error
     finally:

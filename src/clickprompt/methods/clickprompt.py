@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch, ModelOutput, TokenBatch
 from clickprompt.ctr import CTRModel
-from clickprompt.language import PoolingName, pool
+from clickprompt.language import FullTuning, PoolingName, Tuning, pool, untrained, wanted
 from clickprompt.methods.method import Method, Pretrainable, in_full
 from clickprompt.methods.prompts import PromptConfig, PromptGenerator
 from clickprompt.settings import Settings
@@ -39,12 +39,18 @@ class ClickPrompt(Method, Pretrainable):
     """
 
     def __init__(
-        self, config: ClickPromptConfig, ctr: CTRModel, encoder: PromptedEncoder, pooling: PoolingName
+        self,
+        config: ClickPromptConfig,
+        ctr: CTRModel,
+        encoder: PromptedEncoder,
+        pooling: PoolingName,
+        tuning: Tuning | None = None,
     ) -> None:
         super().__init__()
         self.ctr = ctr
         self.language = encoder
         self.pooling: PoolingName = pooling
+        self.tuning: Tuning = tuning or FullTuning()
         self.prompts = PromptGenerator(config.prompt, ctr.representation_dim, encoder.num_layers, encoder.hidden_size)
         width = encoder.hidden_size
         self.language_head = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
@@ -54,7 +60,7 @@ class ClickPrompt(Method, Pretrainable):
     def forward(self, batch: ClickBatch) -> ModelOutput:
         tokens = _tokens(batch)
         q = self.ctr.representation(batch.feature_ids, batch.lists)
-        states = self.language(tokens, self.prompts(q), keep=self.pooling)
+        states = self.language(tokens, self.prompts(q), keep=self.pooling, chosen=wanted(tokens, self.pooling))
         language_logit = self.language_head(pool(states, tokens, self.pooling)).squeeze(-1)
         return ModelOutput(self.alpha * self.ctr.head(q) + (1 - self.alpha) * language_logit)
 
@@ -63,9 +69,8 @@ class ClickPrompt(Method, Pretrainable):
         if self.masked_token_head is None or batch.masked is None:
             raise ValueError("PA-MLM needs a masked-token head and a batch with masked words")
         prompts = self.prompts(self.ctr.representation(batch.feature_ids, batch.lists))
-        states = self.language(_tokens(batch), prompts)
-        chosen = states.last.flatten(0, 1)[batch.masked.positions]
-        logits = self.masked_token_head(chosen)
+        states = self.language(_tokens(batch), prompts, chosen=batch.masked)
+        logits = self.masked_token_head(states.last)
         return F.cross_entropy(in_full(logits), batch.masked.targets, reduction="sum")
 
     def pretraining_amount(self, batch: ClickBatch) -> float:
@@ -75,6 +80,9 @@ class ClickPrompt(Method, Pretrainable):
         yield from self.language.parameters()
         if self.masked_token_head is not None and not self.masked_token_head.is_new:
             yield from self.masked_token_head.parameters()
+
+    def frozen_parameters(self) -> Iterable[nn.Parameter]:
+        return untrained(self.tuning, self.language, self.language_parameters())
 
 
 def _tokens(batch: ClickBatch) -> TokenBatch:

@@ -14,7 +14,7 @@ from clickprompt.contracts import ClickBatch, ModelOutput
 from clickprompt.ctr import CTRModel
 from clickprompt.ctr.embedding import EmbeddingTable
 
-Part = Literal["ctr", "language"]
+Part = Literal["ctr", "language", "frozen"]
 
 
 class Method(nn.Module, ABC):
@@ -31,11 +31,17 @@ class Method(nn.Module, ABC):
         """Parameters that came pretrained with the LM; they get the LM's learning rate, all others the ID side's."""
         return ()
 
+    def frozen_parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters that nothing trains, whatever the learning rates."""
+        return ()
+
     def parts(self) -> dict[Part, list[nn.Parameter]]:
-        """Parameters by learning rate, each once."""
-        language = {id(parameter): parameter for parameter in self.language_parameters()}
-        rest = [parameter for parameter in self.parameters() if id(parameter) not in language]
-        return {"ctr": rest, "language": list(language.values())}
+        """Parameters by learning rate, each once; `frozen` ones have none."""
+        frozen = {id(parameter): parameter for parameter in self.frozen_parameters()}
+        language = {id(parameter): parameter for parameter in self.language_parameters() if id(parameter) not in frozen}
+        apart = language.keys() | frozen.keys()
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in apart]
+        return {"ctr": rest, "language": list(language.values()), "frozen": list(frozen.values())}
 
     def embedding_tables(self) -> list[EmbeddingTable]:
         """Tables that an optimizer may train row by row."""

@@ -1,6 +1,6 @@
 """Words of a table: values become token spans once, spans become sentences, sentences get their masks."""
 
-from clickprompt.text.layout import lay_out, sentence_lengths, value_fields
+from clickprompt.text.layout import lay_out, places, sentence_lengths, value_fields
 from clickprompt.text.masking import mask_tokens
 from clickprompt.text.random import uniforms, uniforms_at
 from clickprompt.text.sentence import pieces_of, sentence_of
@@ -12,6 +12,7 @@ __all__ = [
     "lay_out",
     "mask_tokens",
     "pieces_of",
+    "places",
     "sentence_lengths",
     "sentence_of",
     "token_store_key",

@@ -15,12 +15,12 @@ Ints = NDArray[np.int64]
 def lay_out(
     store: TokenStore, value_ids: NDArray[np.integer], tokenizer: Tokenizer, max_length: int
 ) -> tuple[Ints, Ints]:
-    """Sentences of rows, right-padded to the longest of them.
+    """Sentences of rows, laid end to end.
 
     A sentence longer than `max_length` loses the last token of its longest value (the first among equals), again and
     again until it fits.
 
-    Shapes: value_ids (batch, fields) → ids int64 (batch, length), lengths int64 (batch,).
+    Shapes: value_ids (batch, fields) → ids int64 (tokens,), lengths int64 (batch,).
     Raises ClickPromptError where a sentence does not fit even with all its values empty.
     """
     starts, counts = _segments(store, value_ids, tokenizer, max_length)
@@ -30,26 +30,31 @@ def lay_out(
 def value_fields(
     store: TokenStore, value_ids: NDArray[np.integer], tokenizer: Tokenizer, max_length: int
 ) -> NDArray[np.int16]:
-    """Which field's value each token of `lay_out`'s sentences belongs to: int16 (batch, length).
+    """Which field's value each token of `lay_out`'s sentences belongs to: int16 (tokens,).
 
-    −1 at field names, closing stops, special tokens and padding.
+    −1 at field names, closing stops and special tokens.
     """
     kept = _kept_values(store, value_ids, tokenizer, max_length)
     _, counts = _three_segments(store, value_ids, kept if kept is not None else _value_lengths(store, value_ids))
-    before, after = len(tokenizer.prefix_ids), len(tokenizer.suffix_ids)
     of_segment = np.full(counts.shape[1], -1, np.int16)
     of_segment[1::3] = np.arange(value_ids.shape[1])
-    lengths = counts.sum(1)
-    fields = np.full((len(value_ids), int(lengths.max(initial=0)) + before + after), -1, np.int16)
-    words = np.arange(fields.shape[1]) - before
-    fields[(words >= 0) & (words < lengths[:, None])] = np.repeat(np.tile(of_segment, len(counts)), counts.reshape(-1))
-    return fields
+    ends = np.full((len(counts), 1), -1, np.int16)
+    fields = np.hstack([ends, np.tile(of_segment, (len(counts), 1)), ends])
+    before = np.full((len(counts), 1), len(tokenizer.prefix_ids))
+    after = np.full((len(counts), 1), len(tokenizer.suffix_ids))
+    return np.repeat(fields.reshape(-1), np.hstack([before, counts, after]).reshape(-1))
 
 
 def sentence_lengths(store: TokenStore, value_ids: NDArray[np.integer], tokenizer: Tokenizer, max_length: int) -> Ints:
     """Tokens of each row's sentence, int64 (batch,), without laying it out."""
     special = len(tokenizer.prefix_ids) + len(tokenizer.suffix_ids)
     return np.minimum(store.lengths[value_ids].sum(1) + special, max_length)
+
+
+def places(lengths: Ints) -> Ints:
+    """Each token's place in its sentence, from 0: int64 (tokens,)."""
+    stop = np.cumsum(lengths)
+    return np.arange(int(lengths.sum())) - np.repeat(stop - lengths, lengths)
 
 
 def _segments(
@@ -117,18 +122,18 @@ def _level(lengths: Ints, budgets: Ints) -> Ints:
 def _assemble(
     tokens: NDArray[np.unsignedinteger], starts: Ints, counts: Ints, tokenizer: Tokenizer
 ) -> tuple[Ints, Ints]:
-    """Copy segments end to end into rows between the special tokens."""
+    """Copy segments end to end, between the special tokens of each row."""
     prefix, suffix = np.array(tokenizer.prefix_ids, np.int64), np.array(tokenizer.suffix_ids, np.int64)
-    words = counts.sum(1)
-    lengths = words + len(prefix) + len(suffix)
-    ids = np.full((len(counts), int(lengths.max(initial=0))), tokenizer.pad_id, np.int64)
+    lengths = counts.sum(1) + len(prefix) + len(suffix)
+    ids = np.empty(int(lengths.sum()), np.int64)
+    is_word = np.ones(len(ids), bool)
+    stop = np.cumsum(lengths)
+    for tokens_at, special in ((stop - lengths, prefix), (stop - len(suffix), suffix)):
+        place = tokens_at[:, None] + np.arange(len(special))
+        ids[place], is_word[place] = special, False
 
     flat = counts.reshape(-1)
     ends = np.cumsum(flat)
-    source = np.repeat(starts.reshape(-1) - (ends - flat), flat) + np.arange(words.sum())
-    place = np.arange(ids.shape[1]) - len(prefix)
-    ids[(place >= 0) & (place < words[:, None])] = tokens[source]
-    ids[:, : len(prefix)] = prefix
-    if len(suffix):
-        ids[np.arange(len(ids))[:, None], (words + len(prefix))[:, None] + np.arange(len(suffix))] = suffix
+    source = np.repeat(starts.reshape(-1) - (ends - flat), flat) + np.arange(flat.sum())
+    ids[is_word] = tokens[source]
     return ids, lengths

@@ -1,14 +1,14 @@
 """One loop for every method: optimizers, schedules, early stopping, scoring, devices."""
 
+from clickprompt.precision import Precision, autocast, bfloat16_pays, wants_bfloat16
 from clickprompt.training.config import (
     EarlyStoppingConfig,
     FinetuneConfig,
     FinetuneWithLanguageModelConfig,
-    Precision,
     PretrainConfig,
     TrainingConfig,
 )
-from clickprompt.training.device import DeviceName, autocast, bfloat16_pays, choose_device, wants_bfloat16
+from clickprompt.training.device import DeviceName, choose_device
 from clickprompt.training.early_stopping import BestWeights
 from clickprompt.training.loop import TrainingResult, Validation, planned_steps, train
 from clickprompt.training.optimizer import MethodOptimizer, build_optimizer

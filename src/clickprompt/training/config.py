@@ -8,9 +8,9 @@ from pydantic import Field as Setting
 from pydantic import NonNegativeInt, PositiveInt
 
 from clickprompt.calibration import CalibrationKind
+from clickprompt.precision import Precision
 from clickprompt.settings import Settings
 
-Precision = Literal["auto", "float32", "bfloat16"]
 EmbeddingOptimizer = Literal["auto", "dense", "sparse", "rowwise-adagrad"]
 
 
@@ -55,8 +55,8 @@ class PretrainConfig(TrainingConfig):
     """Which rows are read. The authors add validation rows; test rows never are."""
     mask_rate: float = Setting(default=0.15, gt=0, lt=1)
     """Share of word pieces chosen; of those 80 % are masked, 10 % replaced, 10 % kept. Without words: of fields."""
-    language_learning_rate: float = Setting(default=5e-5, ge=0)
-    """Of the pretrained language model; 0 freezes it."""
+    language_learning_rate: float | None = Setting(default=None, ge=0)
+    """Of what `language_model.tuning` trains; 0 freezes it. Unset: 5e-5 for all weights, 3e-4 for LoRA."""
     epochs: PositiveInt = 20
     """Passes over the rows."""
     batch_size: PositiveInt = 1024
@@ -91,8 +91,8 @@ class FinetuneConfig(TrainingConfig):
 class FinetuneWithLanguageModelConfig(FinetuneConfig):
     """Training on clicks: ID model and language model together."""
 
-    language_learning_rate: float = Setting(default=5e-5, ge=0)
-    """Of the pretrained language model; 0 freezes it."""
+    language_learning_rate: float | None = Setting(default=None, ge=0)
+    """Of what `language_model.tuning` trains; 0 freezes it. Unset: 5e-5 for all weights, 3e-4 for LoRA."""
     epochs: PositiveInt = 2
     """Passes over the training rows."""
     schedule: Literal["constant", "linear", "cosine"] = "linear"

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch
+from clickprompt.precision import autocast
 from clickprompt.settings import ClickPromptError
 from clickprompt.training.config import TrainingConfig
-from clickprompt.training.device import autocast
 from clickprompt.training.early_stopping import BestWeights
+from clickprompt.training.memory import reuse_freed_memory
 from clickprompt.training.optimizer import MethodOptimizer
 from clickprompt.training.prefetch import prefetch
 from clickprompt.training.schedule import learning_rate_factor
@@ -87,6 +88,8 @@ def train(
     A step's loss is Σ loss(micro-batch) / Σ amount(micro-batch), so how a batch is cut never changes the gradient.
     Raises ClickPromptError at the first logged loss that is not finite.
     """
+    if device.type == "cpu":
+        reuse_freed_memory()
     result = TrainingResult()
     total = planned_steps(config, steps.steps_per_epoch)
     epoch_steps = min(steps.steps_per_epoch, total)

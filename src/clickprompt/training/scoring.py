@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from clickprompt.contracts import ClickBatch
-from clickprompt.training.config import Precision
-from clickprompt.training.device import autocast
+from clickprompt.precision import Precision, autocast
+from clickprompt.training.memory import reuse_freed_memory
 
 
 @torch.inference_mode()
@@ -23,6 +23,8 @@ def score(
     report: Callable[[int, str], None] | None = None,
 ) -> np.ndarray:
     """Logit of each row, float32 (rows,), in row order whatever the order of the batches."""
+    if device.type == "cpu":
+        reuse_freed_memory()
     was_training = method.training
     method.eval()
     logits = np.empty(rows, dtype=np.float32)

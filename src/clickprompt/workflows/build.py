@@ -48,7 +48,8 @@ def new_clickprompt(recipe: Recipe, data: Data, *, masked_token_head: bool) -> C
     seed_torch(recipe.seed, "language weights")
     loaded = load_language_model(recipe.language_model)
     seed_torch(recipe.seed, "method weights")
-    method = ClickPrompt(recipe.method, ctr, loaded.encoder, recipe.language_model.pooling)
+    settings = recipe.language_model
+    method = ClickPrompt(recipe.method, ctr, loaded.encoder, settings.pooling, settings.tuning)
     if masked_token_head:
         method.masked_token_head = loaded.masked_token_head
     return method

@@ -144,7 +144,7 @@ def _reading(recipe: Recipe, model: ModelName) -> dict[str, Any] | None:
     """What else decides the logits of a model that reads words."""
     if model != "clickprompt-with-lm" or recipe.language_model is None:
         return None
-    return recipe.language_model.model_dump(mode="json")
+    return recipe.language_model.model_dump(mode="json", exclude={"tuning", "activation_checkpointing"})
 
 
 def _groups(data: Data) -> np.ndarray | None:

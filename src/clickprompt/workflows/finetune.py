@@ -40,6 +40,7 @@ from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.scoring import rows_at_once, score_rows
 from clickprompt.workflows.seeds import seed_for, seed_torch
+from clickprompt.workflows.tuning import language_learning_rate, training_inputs, tuned
 
 
 def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
@@ -51,7 +52,7 @@ def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
         data=data.table.fingerprint,
         ctr_model=recipe.ctr_model.model_dump(mode="json"),
         pooling=recipe.language_model and recipe.language_model.pooling if model == "clickprompt-with-lm" else None,
-        finetune=config.model_dump(mode="json", exclude={"calibration"}),
+        finetune=training_inputs(recipe, config),
         seed=recipe.seed,
         machine=machine(recipe.device, config.precision, words=model == "clickprompt-with-lm"),
     )
@@ -169,29 +170,30 @@ def _train(
         return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits, weights=weights)}
 
     method.to(device)
-    rates = {"ctr": config.ctr_learning_rate}
+    rates = {"ctr": config.ctr_learning_rate, "language": 0.0}
     if isinstance(config, FinetuneWithLanguageModelConfig):
-        rates["language"] = config.language_learning_rate
+        rates["language"] = language_learning_rate(recipe, config)
     if config.compile_interaction:
         method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
-    optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
-    seed_torch(recipe.seed, "finetune draws")
-    total = planned_steps(config, steps.steps_per_epoch)
-    report = progress.start(
-        f"finetune {model}", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows"
-    )
-    result = train(
-        method,
-        steps,
-        method.click_loss,
-        method.click_amount,
-        optimizer,
-        config,
-        device,
-        validation=Validation(measure, config.evaluations_per_epoch, BestWeights(config.early_stopping)),
-        report=report,
-        log_every=max(1, total // 200),
-    )
+    with tuned(method, recipe, rates["language"], f"finetune {model}", progress):
+        optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
+        seed_torch(recipe.seed, "finetune draws")
+        total = planned_steps(config, steps.steps_per_epoch)
+        report = progress.start(
+            f"finetune {model}", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows"
+        )
+        result = train(
+            method,
+            steps,
+            method.click_loss,
+            method.click_amount,
+            optimizer,
+            config,
+            device,
+            validation=Validation(measure, config.evaluations_per_epoch, BestWeights(config.early_stopping)),
+            report=report,
+            log_every=max(1, total // 200),
+        )
     if config.calibration == "none":
         return result, None
     logits = validation_logits(data.reader(["validation"], words=words, scoring=True))

@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 from clickprompt.bundle import Predictor
 from clickprompt.contracts import Progress
+from clickprompt.precision import ScoringPrecision
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.storage import clear_disk_errors
 from clickprompt.training import DeviceName, choose_device
@@ -23,10 +24,12 @@ def predict(
     encoding: str = "utf-8",
     device: str = "auto",
     progress: Progress = SILENT,
+    precision: str = "auto",
 ) -> str:
     """Write the rows with a column `probability` beside them, to Parquet or CSV; return what to tell the user.
 
-    Raises ClickPromptError for a damaged bundle, unreadable rows, or an `out` that is neither .parquet nor .csv.
+    Raises ClickPromptError for a damaged bundle, unreadable rows, an `out` that is neither .parquet nor .csv, or a
+    precision that the bundle or the device cannot score in.
     """
     from clickprompt.table import read_rows, score_text
 
@@ -37,7 +40,7 @@ def predict(
         raise ClickPromptError(f"{out}: would replace the rows themselves; name another file with --out")
     if device not in get_args(DeviceName):
         raise ClickPromptError(f"--device {device}: not a device{did_you_mean(device, get_args(DeviceName))}")
-    predictor = Predictor.load(bundle, choose_device(cast(DeviceName, device)))
+    predictor = Predictor.load(bundle, choose_device(cast(DeviceName, device)), cast(ScoringPrecision, precision))
     frame = read_rows(rows, encoding=encoding)
     if frame.is_empty():
         raise ClickPromptError(f"{rows}: the file has no rows")

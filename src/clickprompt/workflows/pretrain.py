@@ -20,6 +20,7 @@ from clickprompt.workflows.recipe import Recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.scoring import rows_at_once
 from clickprompt.workflows.seeds import seed_for, seed_torch
+from clickprompt.workflows.tuning import language_inputs, language_learning_rate, training_inputs, tuned
 
 STEP = "pretrained"
 _KEPT = ("ctr.", "language.", "prompts.")
@@ -31,9 +32,9 @@ def pretraining_inputs(recipe: Recipe, data: Data) -> str:
     return inputs_of(
         data=data.fingerprint,
         ctr_model=recipe.ctr_model.model_dump(mode="json"),
-        language_model=recipe.language_model and recipe.language_model.model_dump(mode="json", exclude={"pooling"}),
+        language_model=language_inputs(recipe),
         method=recipe.method.model_dump(mode="json"),
-        pretrain=recipe.pretrain.model_dump(mode="json"),
+        pretrain=training_inputs(recipe, recipe.pretrain),
         seed=recipe.seed,
         machine=machine(recipe.device, recipe.pretrain.precision, words=isinstance(recipe.method, ClickPromptConfig)),
     )
@@ -91,21 +92,22 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
         mask_rate=config.mask_rate,
     )
     method.to(device)
-    rates = {"ctr": config.ctr_learning_rate, "language": config.language_learning_rate}
+    rates = {"ctr": config.ctr_learning_rate, "language": language_learning_rate(recipe, config)}
     if config.compile_interaction:
         method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
-    optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
-    seed_torch(recipe.seed, "pretrain draws")
-    total = planned_steps(config, steps.steps_per_epoch)
-    report = progress.start("pretrain", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows")
-    return train(
-        method,
-        steps,
-        method.pretraining_loss,
-        method.pretraining_amount,
-        optimizer,
-        config,
-        device,
-        report=report,
-        log_every=max(1, total // 200),
-    )
+    with tuned(method, recipe, rates["language"], "pretrain", progress):
+        optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
+        seed_torch(recipe.seed, "pretrain draws")
+        total = planned_steps(config, steps.steps_per_epoch)
+        report = progress.start("pretrain", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows")
+        return train(
+            method,
+            steps,
+            method.pretraining_loss,
+            method.pretraining_amount,
+            optimizer,
+            config,
+            device,
+            report=report,
+            log_every=max(1, total // 200),
+        )

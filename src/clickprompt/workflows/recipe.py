@@ -66,6 +66,13 @@ class Recipe(Settings):
                 raise ValueError(f"models: {model} needs another method than {self.method.kind}, which trains {known}")
         if self.reads_words and self.language_model is None:
             raise ValueError("method clickprompt needs a language_model")
+        if self.language_model is not None and self.language_model.tuning.kind == "frozen":
+            for name in ("pretrain", "finetune_with_language_model"):
+                rate = getattr(self, name).language_learning_rate
+                if rate:
+                    raise ValueError(
+                        f"{name}.language_learning_rate is {rate:g}, but language_model.tuning is frozen; drop either"
+                    )
         return self
 
     @property
