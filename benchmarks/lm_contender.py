@@ -69,8 +69,9 @@ def warm_up_rows(options: argparse.Namespace) -> int:
 
 
 def print_record(watch: Stopwatch, options: argparse.Namespace, precision: str, **more: Any) -> None:
-    """The line that the driver reads; on a GPU the peak is of its memory."""
+    """The line that the driver reads; `peak_memory_of` says whose memory `peak_memory_mb` is: on a GPU the device's."""
     record = watch.record() | {"version": torch.__version__, "precision": precision, "batch": options.batch} | more
+    record["peak_memory_of"] = "process"
     if options.device == "cuda":
-        record["peak_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+        record |= {"peak_memory_mb": torch.cuda.max_memory_allocated() / 2**20, "peak_memory_of": "device"}
     print(json.dumps(record))

@@ -12,7 +12,8 @@ L layers of width d and inner width m, V words, R numbers in the matrices of ID 
 
 A is 0.15 · (Z − 2) in pretraining, 1 under `cls` pooling, else Z. A multiply-add counts as two operations. Training
 takes three times the forward pass; with the language model frozen its matrices take twice, for they get no gradient of
-their own, and the first layer's query, key and value once, for nothing below learns. Element-wise work counts nothing.
+their own, and the first layer's query, key and value once, for nothing below learns; nor do its queries need a gradient
+in attention, only its keys and values, for the prompts stand among them. Element-wise work counts nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def _of_sentence(sizes: Sizes, task: str, pooling: str, tokens: int, everywhere:
     if task == "score":
         adds = matrices + attention + sizes.row_weights
     elif task == "tune-frozen":
-        adds = 2 * matrices - tokens * 3 * d * d + 3 * (attention + sizes.row_weights)
+        first = tokens * 3 * d * d + tokens * (tokens + sizes.prompts) * d
+        adds = 2 * matrices + 3 * (attention + sizes.row_weights) - first
     else:
         adds = 3 * (matrices + attention + sizes.row_weights)
     return 2 * adds

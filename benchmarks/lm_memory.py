@@ -1,6 +1,6 @@
 """Peak memory of training steps of a RoBERTa-shaped encoder with random weights, by what is tuned.
 
-    python benchmarks/lm_memory.py --shape large --sentences 64 --tuning lora --checkpointing
+    python benchmarks/lm_memory.py --shape roberta-large --sentences 64 --tuning lora --checkpointing
 
 One process, one case: sentences of 49 tokens with 3 prompts a layer, mean pooling, two steps of AdamW. Prints one
 line of JSON: bytes are the process's largest resident set, PyTorch and all; seconds are the second step's.
@@ -20,19 +20,19 @@ from clickprompt.contracts import Prompts, TokenBatch
 from clickprompt.language import adapted, build_encoder, pool, untrained
 from clickprompt.language.checkpointing import checkpoint_activations
 from clickprompt.language.config import FullTuning, LoRATuning
+from lm_cases import ROBERTA
 
-SHAPES = {"base": (12, 768, 12), "large": (24, 1024, 16)}
 TOKENS, PROMPTS = 49, 3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", choices=SHAPES, default="base")
+    parser.add_argument("--shape", choices=ROBERTA, default="roberta-base")
     parser.add_argument("--sentences", type=int, default=8)
     parser.add_argument("--tuning", choices=("full", "lora"), default="full")
     parser.add_argument("--checkpointing", action="store_true")
     options = parser.parse_args()
-    layers, width, heads = SHAPES[options.shape]
+    layers, width, heads = ROBERTA[options.shape]
     tuning = LoRATuning() if options.tuning == "lora" else FullTuning()
     encoder = build_encoder(
         {

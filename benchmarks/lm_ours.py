@@ -1,6 +1,7 @@
 """This library as a contender of `pa_mlm.py` and `score_with_lm.py`: its batches, its loop, its optimizers, as shipped.
 
-Prints a line of JSON.
+Starts from prepared rows, in training and scoring: value indices, with each distinct value tokenized before the clock
+starts; `lm_predict.py` starts from raw rows. Prints a line of JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from clickprompt.batches import SplitReader, TrainingSteps
+from clickprompt.batches import SplitReader, TrainingSteps, sentences_at_once
 from clickprompt.language import quantized
 from clickprompt.methods import ClickPrompt
 from clickprompt.table import Split
@@ -25,7 +26,7 @@ from clickprompt.training import (
 )
 from clickprompt.workflows import Data, Recipe, SilentProgress, prepare
 from clickprompt.workflows.build import new_clickprompt
-from clickprompt.workflows.scoring import rows_at_once, score_rows
+from clickprompt.workflows.scoring import score_rows
 from lm_cases import recipe_data, scored_rows
 from lm_contender import (
     CTR_RATE,
@@ -65,7 +66,7 @@ def learn(method: ClickPrompt, data: Data, options: argparse.Namespace, device: 
     steps = TrainingSteps(
         data.reader(["train"], words=True),
         batch_size=config.batch_size,
-        micro_batch_size=config.micro_batch_size or rows_at_once(device),
+        micro_batch_size=config.micro_batch_size or sentences_at_once(device),
         seed=0,
         oov_dropout=config.oov_dropout,
         mask_rate=config.mask_rate if isinstance(config, PretrainConfig) else None,

@@ -29,17 +29,21 @@ def rows_line(notes: dict[str, Any], folder: Path | None) -> str:
 
 
 def show(case: object, records: list[dict[str, Any]]) -> None:
-    """A case's rates, and how they compare with the recipe's."""
+    """A case's rates, and how they compare with the recipe's and the fastest recipe's."""
     print(f"\n{case}")
     for record in records:
         spread = record["all_rates"]
         ratio = f", {record['times_recipe']:6.2f} × the recipe" if "times_recipe" in record else ""
+        if record.get("times_fastest_recipe") not in (None, 1.0, record.get("times_recipe")):
+            ratio += f", {record['times_fastest_recipe']:6.2f} × {record['fastest_recipe']}"
+        of = "" if record["peak_memory_of"] == "process" else f" of the {record['peak_memory_of']}"
+        failed = f", {record['runs']} of {record['runs'] + record['runs_failed']} runs" if record["runs_failed"] else ""
         apart = record.get("largest_logit_difference")
         print(
             f"  {record['contender']:<28} {record['samples_per_second']:>10,.1f} rows/s "
-            f"(from {min(spread):,.1f} to {max(spread):,.1f}){ratio}, {record['tokens_per_second']:>10,.0f} tokens/s, "
-            f"{record['peak_memory_mb']:>7,.0f} MB, {record['matrix_rate_share']:6.1%} of the matrix rate "
-            f"({record['needed_share']:.1%} needed), {record['cores_busy']:.1f} cores busy"
-            + ("" if apart is None else f", logits within {apart:.1e}"),
+            f"(from {min(spread):,.1f} to {max(spread):,.1f}{failed}){ratio}, "
+            f"{record['tokens_per_second']:>10,.0f} tokens/s, {record['peak_memory_mb']:>7,.0f} MB{of}, "
+            f"{record['matrix_rate_share']:6.1%} of the matrix rate ({record['needed_share']:.1%} needed), "
+            f"{record['cores_busy']:.1f} cores busy" + ("" if apart is None else f", logits within {apart:.1e}"),
             flush=True,
         )

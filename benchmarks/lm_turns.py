@@ -18,16 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from lm_answer import answer
 from lm_cases import MODELS, about
 from lm_flops import Sizes, row_flops
 from lm_table import machine_line, rows_line, show
 
 HERE = Path(__file__).parent
 OURS = [sys.executable, str(HERE / "lm_ours.py")]
+PREDICT = [sys.executable, str(HERE / "lm_predict.py")]
 RECIPE = [sys.executable, str(HERE / "paper_recipe.py")]
 MEASURED = ("samples_per_second", "peak_memory_mb", "cores_busy")
 BASE = {"cpu": "recipe", "cuda": "recipe float16"}
 """What the others are compared with: on a GPU as the authors ran it."""
+SHOWN_MODELS = ("minilm-3", "minilm-6", "roberta-base")
+"""What is taken where nothing is asked for."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,18 @@ def run(
     options: argparse.Namespace,
     contenders: dict[str, list[str]],
     shown: dict[str, tuple[str, ...]],
-    models: dict[str, tuple[str, ...]],
     cases_of: Callable[[argparse.Namespace, str, str], Iterable[Case]],
 ) -> None:
-    """Measure every case and print it; `shown` and `models` by device are what is taken where nothing is asked for.
+    """Measure every case and print it; `shown`, by device, is what is taken where nothing is asked for.
 
     `cases_of` is given the options, a model and the device.
     """
     quick = ["--quick"] if options.quick else []
-    machine = _answer([sys.executable, str(HERE / "matrix_rate.py"), f"--device={options.device}", *quick])
+    machine = answer([sys.executable, str(HERE / "matrix_rate.py"), f"--device={options.device}", *quick])
     if machine is None:
         sys.exit(1)
     device = machine["device"]
-    models_taken = options.models or (["minilm-3"] if options.quick else models[device])
+    models_taken = options.models or (["minilm-3"] if options.quick else SHOWN_MODELS)
     names = options.contenders or shown[device]
     repeats = options.repeats or (1 if options.quick else 3)
     print(machine_line(machine, repeats), flush=True)
@@ -128,14 +131,20 @@ def _run_case(
             kept = [f"--logits={logits / name}.npy"] if case.task == "score" else []
             # A contender's own options come last and win.
             command = [commands[name][0], commands[name][1], str(folder), *case.arguments, *clock, *kept]
-            result = _answer([*command, *commands[name][2:]], name)
+            result = answer([*command, *commands[name][2:]], name)
             results += [] if result is None else [result]
     measured = {name: results for name, results in taken.items() if results}
-    records = [_record(name, case, results, machine, about(folder)) for name, results in measured.items()]
+    notes = about(folder)
+    records = [_record(name, case, results, repeats, machine, notes) for name, results in measured.items()]
     base = next((record for record in records if record["contender"] == BASE[device]), None)
+    recipes = [record for record in records if record["contender"].startswith("recipe")]
+    fastest = max(recipes, key=lambda record: record["samples_per_second"], default=None)
     for record in records:
         if base is not None:
             record["times_recipe"] = record["samples_per_second"] / base["samples_per_second"]
+        if fastest is not None:
+            record["fastest_recipe"] = fastest["contender"]
+            record["times_fastest_recipe"] = record["samples_per_second"] / fastest["samples_per_second"]
         if base is not None and case.task == "score":
             own, theirs = (np.load(logits / f"{name}.npy") for name in (record["contender"], base["contender"]))
             shared = min(len(own), len(theirs))  # all score the same rows, some only the first of them
@@ -144,7 +153,12 @@ def _run_case(
 
 
 def _record(
-    name: str, case: Case, results: list[dict[str, Any]], machine: dict[str, Any], notes: dict[str, Any]
+    name: str,
+    case: Case,
+    results: list[dict[str, Any]],
+    repeats: int,
+    machine: dict[str, Any],
+    notes: dict[str, Any],
 ) -> dict[str, Any]:
     last, sizes, lengths = results[-1], Sizes.of(notes[case.model]), notes["lengths"]
     rates = {figure: median(result[figure] for result in results) for figure in MEASURED}
@@ -162,6 +176,9 @@ def _record(
         "device": machine["device"],
         "precision": last["precision"],
         **rates,
+        "peak_memory_of": last["peak_memory_of"],
+        "runs": len(results),
+        "runs_failed": repeats - len(results),
         "tokens_per_second": rate * sum(int(z) * count for z, count in lengths.items()) / sum(lengths.values()),
         "matrix_rate_share": rate * own / peak,
         "needed_share": rate * needed / peak,
@@ -169,13 +186,3 @@ def _record(
         "rows_timed": last["rows_timed"],
         "machine": machine,
     }
-
-
-def _answer(command: list[str], name: str = "") -> dict[str, Any] | None:
-    """What a process reports; None, and a line of why, where it fails."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        print(f"{name or Path(command[1]).name}: failed: {reason}", flush=True)
-        return None
-    return json.loads([line for line in done.stdout.splitlines() if line.startswith("{")][-1])

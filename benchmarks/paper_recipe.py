@@ -3,7 +3,8 @@
 As the authors do it: each row is made a sentence in Python, each batch is tokenized, padded to its longest and masked;
 the masked-token head runs at every token; AdamW as PyTorch ships it takes all weights; a model in training mode with
 the checkpoint's dropout. Kinder to it than their code: attention is PyTorch's fused one, special tokens are told by the
-tokenizer and not by a loop, a GPU takes the whole batch at once (theirs took 16 rows, and added up gradients).
+tokenizer and not by a loop, a GPU takes the whole batch at once (theirs took 16 rows, and added up gradients). Rows are
+formatted and tokenized in the timed pass, in scoring too, as their loader does it.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import count
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
 from clickprompt.ctr import CTR_MODELS, build_ctr_model
-from lm_cases import CTR_MODEL, MAX_LENGTH, METHOD, RawRows, scored_rows
+from lm_cases import CTR_MODEL, METHOD, RawRows, scored_rows
 from lm_contender import (
     CTR_RATE,
     LANGUAGE_RATE,
@@ -34,61 +34,11 @@ from lm_contender import (
     time_scoring,
     warm_up_rows,
 )
-from lm_flops import MASK_RATE
+from recipe_batches import Batch, Collator, parts_of
 from recipe_model import ATTENTION, PaperRecipe
 from stopwatch import Enough, Stopwatch
 
-IGNORED = -100
-"""Target of a token that the loss passes over."""
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-
-Batch = dict[str, Tensor]
-
-
-class Collator:
-    """Rows → tensors: sentences, tokens, masks."""
-
-    def __init__(self, rows: RawRows, tokenizer: PreTrainedTokenizerBase, *, masking: bool) -> None:
-        self.rows = rows
-        self.tokenizer = tokenizer
-        self.masking = masking
-
-    def __call__(self, numbers: list[int]) -> Batch:
-        fields = self.rows.fields
-        sentences = []
-        for number in numbers:
-            values = self.rows.values[number]
-            sentences.append(" ".join(f"{field} is {value}." for field, value in zip(fields, values, strict=True)))
-        encoded: Any = self.tokenizer(
-            sentences,
-            padding=True,
-            truncation=True,
-            max_length=MAX_LENGTH,
-            return_special_tokens_mask=True,
-            return_tensors="pt",
-        )
-        batch = {
-            "ids": encoded["input_ids"],
-            "mask": encoded["attention_mask"],
-            "feature_ids": torch.from_numpy(self.rows.feature_ids[numbers]),
-        }
-        if self.masking:
-            batch["ids"], batch["targets"] = mask_tokens(batch["ids"], encoded["special_tokens_mask"], self.tokenizer)
-        else:
-            batch["labels"] = torch.from_numpy(self.rows.labels[numbers])
-        return batch
-
-
-def mask_tokens(ids: Tensor, special: Tensor, tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, Tensor]:
-    """15 % of the words are targets; of those 80 % are masked, 10 % replaced by any token, 10 % kept."""
-    ids, targets = ids.clone(), ids.clone()
-    chosen = torch.bernoulli(torch.full(ids.shape, MASK_RATE).masked_fill(special.bool(), 0.0)).bool()
-    targets[~chosen] = IGNORED
-    masked = torch.bernoulli(torch.full(ids.shape, 0.8)).bool() & chosen
-    ids[masked] = tokenizer.mask_token_id
-    replaced = torch.bernoulli(torch.full(ids.shape, 0.5)).bool() & chosen & ~masked
-    ids[replaced] = torch.randint(len(tokenizer), ids.shape)[replaced]
-    return ids, targets
 
 
 def build(options: argparse.Namespace, num_fields: int) -> PaperRecipe:
@@ -131,14 +81,15 @@ def learn(
     model.train()
     for _ in count():
         for batch in batches:
-            on_device = {name: tensor.to(options.device, non_blocking=True) for name, tensor in batch.items()}
-            with autocast(options):
-                loss = loss_of(**on_device)
-            scaler.scale(loss).backward()
+            for part, share in parts_of(batch, options.micro or options.batch):
+                on_device = {name: tensor.to(options.device, non_blocking=True) for name, tensor in part.items()}
+                with autocast(options):
+                    loss = loss_of(**on_device)
+                scaler.scale(share * loss).backward()
+                widths[part["ids"].shape[1]] += len(part["ids"])
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad()
-            widths[batch["ids"].shape[1]] += len(batch["ids"])
             watch.step(len(batch["ids"]))
 
 
@@ -165,6 +116,7 @@ def autocast(options: argparse.Namespace) -> AbstractContextManager[object]:
 def main() -> None:
     parser = contender_options(__doc__, ("float32", "bfloat16", "float16"), "float32")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches; the authors had none")
+    parser.add_argument("--micro", type=int, help="rows whose gradients are added up to a step's; default: all at once")
     options = parser.parse_args()
     if options.precision == "float16" and options.device == "cpu":
         parser.error("float16 needs --device cuda")

@@ -6,6 +6,10 @@ A rate is that of whole passes over the same rows, drawn from the training split
 batches of `--batches`; the library sorts them by length and takes as many at once as it would by itself. Logits are
 compared with the recipe's: at the same precision they differ by rounding alone. A share of the matrix rate is of
 float32's, or on a GPU of bfloat16's for what computes in half precision; int8 may so go beyond it.
+
+The recipe formats and tokenizes its rows in the timed pass. `clickprompt` starts from prepared rows, as `evaluate`
+does: value indices, with each distinct value's tokens stored. `clickprompt predict` starts from raw rows, as the
+recipe, and looks up and tokenizes all in the timed pass.
 """
 
 from __future__ import annotations
@@ -14,11 +18,12 @@ import argparse
 from collections.abc import Iterator
 
 from lm_cases import MINILM
-from lm_turns import OURS, RECIPE, Case, driver_options, run
+from lm_turns import OURS, PREDICT, RECIPE, Case, driver_options, run
 
 TASKS = ("score",)
 CONTENDERS = {
     "clickprompt": OURS,
+    "clickprompt predict": PREDICT,
     "clickprompt float32": [*OURS, "--precision=float32"],
     "clickprompt bfloat16": [*OURS, "--precision=bfloat16"],
     "clickprompt int8": [*OURS, "--precision=int8"],
@@ -30,10 +35,9 @@ CONTENDERS = {
 }
 """The command of each; folder, case and clock are put before its options."""
 SHOWN = {
-    "cpu": ("clickprompt", "clickprompt int8", "recipe"),
-    "cuda": ("clickprompt", "recipe float16", "recipe float16 4 workers", "recipe bfloat16"),
+    "cpu": ("clickprompt", "clickprompt predict", "clickprompt int8", "recipe"),
+    "cuda": ("clickprompt", "clickprompt predict", "recipe float16", "recipe float16 4 workers", "recipe bfloat16"),
 }
-SHOWN_MODELS = {"cpu": ("minilm-3", "minilm-6", "roberta-base"), "cuda": ("minilm-3", "minilm-6", "roberta-base")}
 
 
 def cases_of(options: argparse.Namespace, model: str, device: str) -> Iterator[Case]:
@@ -45,4 +49,4 @@ def cases_of(options: argparse.Namespace, model: str, device: str) -> Iterator[C
 
 
 if __name__ == "__main__":
-    run(driver_options(__doc__, CONTENDERS, TASKS), CONTENDERS, SHOWN, SHOWN_MODELS, cases_of)
+    run(driver_options(__doc__, CONTENDERS, TASKS), CONTENDERS, SHOWN, cases_of)

@@ -102,8 +102,9 @@ def predict(
     precision: Annotated[
         str,
         typer.Option(
-            help="auto, float32, bfloat16 or int8 (models that read words, on CPUs).  auto: bfloat16 for those where "
-            "the device computes it natively.",
+            help="auto, float32, bfloat16 (any model; slow where the device does not compute it natively) or int8 "
+            "(models that read words, on CPUs).  auto: bfloat16 for models that read words where it is native, else "
+            "float32.",
             show_default=True,
         ),
     ] = "auto",

@@ -8,8 +8,8 @@ from clickprompt.batches import token_batch
 
 def pack(sentences):
     """A batch of the given sentences (tensors or arrays of tokens)."""
-    lengths = np.array([len(sentence) for sentence in sentences])
-    return token_batch(np.concatenate([np.asarray(sentence) for sentence in sentences]), lengths)
+    lengths = np.array([len(sentence) for sentence in sentences], np.int64)
+    return token_batch(np.concatenate([np.zeros(0, np.int64), *map(np.asarray, sentences)]), lengths)
 
 
 def apart(of_tokens, tokens):

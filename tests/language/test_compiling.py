@@ -1,6 +1,7 @@
 """Compiled layers against plain ones: the same states and gradients, and no more translations than kinds of parts."""
 
 import shutil
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -18,40 +19,83 @@ def sentences(*lengths):
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # of what torch.compile itself uses
-def test_the_same_function_for_batches_of_any_size(load):
+def test_the_same_function_for_batches_of_any_size(load, prompts):
     torch._dynamo.reset()
     counters.clear()
-    encoder = load("bert", dropout=0.0).encoder.double().train()
+    encoder = load("bert", dropout=0.0).encoder.double().eval()
+    for name, parameter in encoder.named_parameters():
+        parameter.requires_grad_("embeddings" not in name and not name.endswith("bias"))
     batches = [sentences(5, 7, 7), sentences(9), sentences(4, 4, 4, 4, 30)]
     chosen = [ChosenTokens(torch.tensor(positions), 2) for positions in ([1, 2, 6], [0, 3], [1, 5, 17, 40])]
-    given = [(tokens, some) for tokens, words in zip(batches, chosen, strict=True) for some in (None, words)]
+    given = [
+        (tokens, prompts(encoder, "key_value", len(tokens)), some)
+        for tokens, words in zip(batches, chosen, strict=True)
+        for some in (None, words)
+    ]
+    encoder.train()
     plain = [states_and_gradients(encoder, *one) for one in given]
-    encoder.zero_grad()
-    compile_layers(encoder)
-    assert encoder.training
-    assert all(parameter.grad is None for parameter in encoder.parameters())
-    for (states, gradients), one in zip(plain, given, strict=True):
-        now, of_now = states_and_gradients(encoder, *one)
-        torch.testing.assert_close(now, states, rtol=0, atol=1e-12)
-        for name, gradient in gradients.items():
-            torch.testing.assert_close(of_now[name], gradient, rtol=0, atol=1e-11)
-    assert counters["stats"]["unique_graphs"] == 3  # output of attention, feed-forward, its output
     encoder.eval()
-    assert states_and_gradients(encoder, *given[0])[0].isfinite().all()
-    assert counters["stats"]["unique_graphs"] == 3
+    few = (sentences(3, 3), prompts(encoder, "key_value", 2), ChosenTokens(torch.tensor([1, 2, 4]), 2))
+    modes = []
+    with compile_layers(encoder, lambda: modes.append(encoder.training) or states_and_gradients(encoder, *few)):
+        assert modes == [True]
+        assert not encoder.training
+        # Output of attention (once more for the first layer: embeddings ask for no gradient), feed-forward, its output.
+        assert counters["stats"]["unique_graphs"] == 4
+        encoder.train()
+        for (states, gradients), one in zip(plain, given, strict=True):
+            now, of_now = states_and_gradients(encoder, *one)
+            torch.testing.assert_close(now, states, rtol=0, atol=1e-12)
+            assert of_now.keys() == gradients.keys()
+            for name, gradient in gradients.items():
+                torch.testing.assert_close(of_now[name], gradient, rtol=0, atol=1e-11)
+        encoder.eval()
+        assert states_and_gradients(encoder, *given[0])[0].isfinite().all()
+        assert counters["stats"]["unique_graphs"] == 4
 
 
-def states_and_gradients(encoder, tokens, chosen):
+def states_and_gradients(encoder, tokens, prompts, chosen):
     encoder.zero_grad()
-    last = encoder(tokens, chosen=chosen).last
+    prompts.states.requires_grad_().grad = None
+    last = encoder(tokens, prompts, chosen=chosen).last
     last.square().sum().backward()
-    return last.detach(), {name: p.grad for name, p in encoder.named_parameters() if p.grad is not None}
+    gradients = {name: p.grad for name, p in encoder.named_parameters() if p.grad is not None}
+    return last.detach(), gradients | {"prompts": prompts.states.grad}
 
 
-def test_a_failure_says_what_to_do(load, monkeypatch):
+def own_forwards(encoder):
+    return [name for name, module in encoder.named_modules() if "forward" in vars(module)]
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, RuntimeError])
+def test_afterwards_the_layers_are_plain(load, monkeypatch, error):
+    calls = []
+    monkeypatch.setattr(torch, "compile", lambda function, **more: calls.append(more) or function)
+    encoder = load("bert").encoder
+    with pytest.raises(error) if error else nullcontext(), compile_layers(encoder, lambda: None):
+        assert len(own_forwards(encoder)) == len(calls) == 3 * encoder.num_layers
+        if error:
+            raise error
+    assert own_forwards(encoder) == []
+    assert all(more == {"dynamic": True} for more in calls)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "message"),
+    [
+        (RuntimeError("no C++ compiler\nand more"), ClickPromptError, r"compile: torch.compile failed \(no C\+\+ com"),
+        (torch.OutOfMemoryError("CUDA out of memory"), torch.OutOfMemoryError, "CUDA out of memory"),
+        (MemoryError("none left"), MemoryError, "none left"),
+    ],
+    ids=["compiler", "device-memory", "memory"],
+)  # fmt: skip
+def test_a_failure_says_what_to_do(load, monkeypatch, error, expected, message):
     def broken(*_, **__):
-        raise RuntimeError("no C++ compiler\nand more")
+        raise error
 
     monkeypatch.setattr(torch, "compile", lambda function, **_: broken)
-    with pytest.raises(ClickPromptError, match=r"language_model.compile: torch.compile failed \(no C\+\+ compiler\)"):
-        compile_layers(load("bert").encoder)
+    encoder = load("bert").encoder
+    with pytest.raises(expected, match=message), compile_layers(encoder, lambda: encoder(sentences(3, 3))):
+        pass
+    assert own_forwards(encoder) == []
+    assert not encoder.training

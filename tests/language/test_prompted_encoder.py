@@ -326,3 +326,43 @@ def test_all_sentences_in_one_kernel(family, space, some, load, batch, prompts, 
     found = encoder(tokens, given, chosen=chosen).last
     assert calls
     torch.testing.assert_close(found, expected, rtol=0, atol=ROUNDING[family])
+
+
+@pytest.mark.parametrize(
+    ("change", "serves"),
+    [
+        ({}, True),
+        ({"dtype": torch.float32}, False),
+        ({"width": 20}, False),
+        ({"width": 264}, False),
+        ({"dropout": 0.1}, False),
+        ({"window": 12}, True),
+        ({"window": 11}, False),
+        ({"device": False}, False),
+    ],
+)
+def test_when_the_kernel_serves(change, serves, batch, monkeypatch):
+    given = {"dtype": torch.bfloat16, "width": 32, "dropout": 0.0, "window": None, "device": True} | change
+    monkeypatch.setattr(variable_length, "_device_serves", lambda device: given["device"])
+    queries = torch.zeros(4, 2, given["width"], dtype=given["dtype"])
+    reading = Reading(batch((12, 5)))
+    assert variable_length.can_attend_at_once(queries, given["dropout"], reading, given["window"]) is serves
+
+
+def test_no_sentences(load, batch):
+    nothing = pack([])
+    for family in FAMILIES:
+        encoder = load(family).encoder
+        for pooling in POOLINGS:
+            states = encoder(nothing, keep=pooling, chosen=wanted(nothing, pooling))
+            assert pool(states, nothing, pooling).shape == (0, encoder.hidden_size)
+
+
+def test_states_of_chosen_words_are_pooled_as_no_others(load, batch):
+    encoder, tokens = load("bert").encoder, batch()
+    chosen = ChosenTokens(tokens.starts + 1, 1)
+    for pooling in ("cls", "mean"):
+        with pytest.raises(ValueError, match="states of other words"):
+            pool(encoder(tokens, chosen=chosen), tokens, pooling)
+    with pytest.raises(ValueError, match="states of all words"):
+        encoder(tokens, keep="mean_last_two", chosen=chosen)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -9,8 +10,16 @@ import torch
 from torch import nn
 
 from clickprompt.contracts import ChosenTokens, Prompts, TokenBatch
-from clickprompt.language import LanguageModelConfig, adapted, adapters_of, load_language_model, untrained
+from clickprompt.language import (
+    LanguageModelConfig,
+    adapted,
+    adapters_of,
+    check_peft,
+    load_language_model,
+    untrained,
+)
 from clickprompt.language.config import FrozenTuning, FullTuning, LoRATuning
+from clickprompt.language.dropout import Dropout
 from clickprompt.settings import ClickPromptError
 from clickprompt.testing.language_models import FAMILIES
 
@@ -162,6 +171,29 @@ def test_dropout_of_adapters_acts_in_training_alone(load):
         assert not any(module.training for module in encoder.modules())
 
 
+def test_afterwards_the_same_parameters_ask_for_a_gradient(load):
+    encoder = load("bert").encoder
+    encoder.model.get_input_embeddings().requires_grad_(False)
+    before = {name: parameter.requires_grad for name, parameter in encoder.named_parameters()}
+    with adapted(encoder, LORA):
+        for parameter in encoder.parameters():
+            parameter.requires_grad_(False)  # as an optimizer may leave them
+    assert {name: parameter.requires_grad for name, parameter in encoder.named_parameters()} == before
+    assert set(before.values()) == {True, False}
+
+
+def test_no_dropout_draws_one_number_at_a_time(load):
+    encoder = load("bert", dropout=0.1).encoder
+    with adapted(encoder, LoRATuning(rank=3, dropout=0.5)):
+        shares = [module.p for module in encoder.modules() if isinstance(module, Dropout)]
+        assert shares.count(0.5) == len(linear_layers_adapted(encoder))
+        assert not any(type(module) is nn.Dropout for module in encoder.modules())
+
+
+def linear_layers_adapted(encoder):
+    return [name for name, _ in encoder.named_modules() if name.endswith(".lora_A")]
+
+
 def test_a_follows_the_global_generator_and_a_failure_still_merges(load):
     encoder = load("bert").encoder
     names, drawn = list(encoder.state_dict()), []
@@ -188,6 +220,14 @@ def test_lora_without_peft_is_one_clear_line(load, monkeypatch):
     )
     with pytest.raises(ClickPromptError, match=expected), adapted(encoder, LORA):
         pass
+
+
+@pytest.mark.parametrize(("found", "served"), [("0.9.1", False), ("0.20.4", False), ("0.21.0", True), ("1.0rc1", True)])
+def test_an_old_peft_is_named(monkeypatch, found, served):
+    monkeypatch.setattr("clickprompt.language.lora.version", lambda name: found)
+    expected = rf"needs peft 0\.21 or later, found {found}; pip install"
+    with nullcontext() if served else pytest.raises(ClickPromptError, match=expected):
+        check_peft()
 
 
 def test_peft_is_imported_by_lora_alone(checkpoints):

@@ -60,6 +60,20 @@ def test_the_logit_blends_both_heads(tiny_bert, pooling):
         torch.testing.assert_close(method(rows).logits, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(("pooling", "each"), [("cls", "row"), ("mean", "word"), ("mean_last_two", "word")])
+def test_the_last_layer_works_for_words_that_are_wanted_alone(tiny_bert, pooling, each):
+    method, rows = clickprompt(tiny_bert, pooling), batch()
+    seen = []
+    for layer in method.language.model.encoder.layer:
+        layer.output.register_forward_hook(lambda module, args, output: seen.append(output.shape[1]))
+    method(rows)
+    words = len(rows.tokens.ids)
+    assert seen == [words, len(rows) if each == "row" else words]
+    seen.clear()
+    method.pretraining_loss(rows)
+    assert seen == [words, len(rows.masked.positions)]
+
+
 @pytest.mark.parametrize("prompt", SPACES)
 def test_the_batch_changes_no_score(tiny_bert, prompt):
     method = clickprompt(tiny_bert, **prompt).eval()

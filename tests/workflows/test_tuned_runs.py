@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
+import yaml
 from safetensors.numpy import load_file
 
 from clickprompt.bundle import Predictor, load_bundle
 from clickprompt.evaluation import auc
+from clickprompt.language.config import LoRATuning
 from clickprompt.settings import ClickPromptError
 from clickprompt.training import choose_device
 from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, prepare, run
-from clickprompt.workflows.finetune import finetuning_inputs
-from clickprompt.workflows.pretrain import pretraining_inputs
+from clickprompt.workflows.evaluate import _reading as evaluation_inputs
+from clickprompt.workflows.finetune import finetune, finetuning_inputs
+from clickprompt.workflows.pretrain import pretrain, pretraining_inputs
+from clickprompt.workflows.recipe import load_recipe
+from clickprompt.workflows.runs import NUMBERS, inputs_of
 from clickprompt.workflows.scoring import score_rows
 from clickprompt.workflows.tuning import language_inputs, language_learning_rate, training_inputs
 
@@ -209,7 +215,49 @@ def test_nonsense_is_refused_in_one_line(tiny_recipe, change, message):
     assert "\n" not in str(caught.value)
 
 
-def test_without_peft_a_run_says_so(tiny_recipe, tmp_path, monkeypatch):
+def test_without_peft_a_run_says_so_before_it_starts(tiny_recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("clickprompt.language.lora.find_spec", lambda name: None)
     with pytest.raises(ClickPromptError, match="lora needs the package peft"):
-        run_with(tiny_recipe, tmp_path, LORA)
+        run_with(tiny_recipe, tmp_path / "run", LORA)
+    assert not (tmp_path / "run" / "prepared").exists()
+
+    recipe = parse_recipe(tiny_recipe)
+    folder = RunFolder(tmp_path / "steps")
+    data = prepare(recipe, folder.prepared, SilentProgress())
+    for step in (pretrain, partial(finetune, recipe, MODEL)):
+        with pytest.raises(ClickPromptError, match="lora needs the package peft"):
+            step(*([recipe] if step is pretrain else []), folder, data, SilentProgress())
+    assert not (folder.path / "steps").exists()
+    finetune(recipe, "id-only", folder, data, SilentProgress())  # trains nothing by LoRA
+
+
+def test_settings_of_training_score_no_rows_again(tiny_recipe, tmp_path):
+    recipe = parse_recipe({**tiny_recipe, "models": [MODEL]})
+    reading = evaluation_inputs(recipe, MODEL)
+    for setting, value in (("tuning", "frozen"), ("compile", True), ("activation_checkpointing", True)):
+        changed = {**tiny_recipe["language_model"], setting: value}
+        assert evaluation_inputs(parse_recipe({**tiny_recipe, "language_model": changed}), MODEL) == reading
+    changed = {**tiny_recipe["language_model"], "max_length": 32}
+    assert evaluation_inputs(parse_recipe({**tiny_recipe, "language_model": changed}), MODEL) != reading
+
+
+def test_steps_from_before_numbers_changed_are_done_again(monkeypatch):
+    before = inputs_of(seed=1)
+    monkeypatch.setattr("clickprompt.workflows.runs.NUMBERS", NUMBERS + 1)
+    assert inputs_of(seed=1) != before
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["tuning=lora", "tuning.rank=4"], ["tuning.kind=lora", "tuning.rank=4"], ["tuning={kind: lora, rank: 4}"]],
+)
+def test_settings_may_follow_the_word_for_the_kind(tiny_recipe, tmp_path, overrides):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tiny_recipe))
+    recipe = load_recipe(tmp_path / "mine.yaml", [f"language_model.{override}" for override in overrides])
+    assert recipe.language_model.tuning == LoRATuning(rank=4)
+
+
+def test_settings_without_a_kind_are_one_clear_line(tiny_recipe, tmp_path):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tiny_recipe))
+    with pytest.raises(ClickPromptError, match=r"language_model\.tuning needs a kind[^\n]*$"):
+        load_recipe(tmp_path / "mine.yaml", ["language_model.tuning.rank=4"])

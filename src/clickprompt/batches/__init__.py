@@ -2,7 +2,13 @@
 
 from clickprompt.batches.reader import Masking, SplitReader
 from clickprompt.batches.row_ids import RowIds, list_ids
-from clickprompt.batches.sentences import Sentences, masked_tokens, permute_within_fields, token_batch
+from clickprompt.batches.sentences import (
+    Sentences,
+    masked_tokens,
+    permute_within_fields,
+    sentences_at_once,
+    token_batch,
+)
 from clickprompt.batches.steps import TrainingSteps
 
 __all__ = [
@@ -14,5 +20,6 @@ __all__ = [
     "list_ids",
     "masked_tokens",
     "permute_within_fields",
+    "sentences_at_once",
     "token_batch",
 ]

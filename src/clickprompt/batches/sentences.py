@@ -36,6 +36,11 @@ class Sentences:
         return value_ids if self.permutation is None else self.permutation[value_ids]
 
 
+def sentences_at_once(device: torch.device) -> int:
+    """Rows that pass through a language model together unless a recipe says otherwise."""
+    return 512 if device.type == "cuda" else 64
+
+
 def token_batch(ids: np.ndarray, lengths: np.ndarray) -> TokenBatch:
     """Tensors of laid-out sentences."""
     first = np.flatnonzero(np.diff(lengths, prepend=-1))  # of each run

@@ -19,7 +19,8 @@ class TrainingSteps:
     """Every row once an epoch, in an order drawn from (seed, epoch).
 
     The rows of an optimizer step are a uniform draw, whatever their sentences' lengths; only within the step are they
-    sorted by length and cut into micro-batches, so that padding is small and the gradient is that of a random batch.
+    sorted by length and cut into micro-batches, so that these hold few lengths and the gradient is that of a random
+    batch.
     """
 
     def __init__(

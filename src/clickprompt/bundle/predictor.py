@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from clickprompt.batches import Sentences, list_ids, token_batch
+from clickprompt.batches import Sentences, list_ids, sentences_at_once, token_batch
 from clickprompt.bundle.format import Bundle, load_bundle
 from clickprompt.bundle.precision import method_for
 from clickprompt.contracts import ClickBatch
@@ -23,7 +23,6 @@ from clickprompt.text import TokenStore
 logger = logging.getLogger("clickprompt")
 
 _ROWS_AT_ONCE = 8_192
-_SENTENCES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Predictor:
         count = len(encoded.feature_ids)
         sentences, value_ids = self._sentences(encoded)
         order = np.arange(count) if sentences is None else np.argsort(sentences.lengths(value_ids), kind="stable")
-        size = _ROWS_AT_ONCE if sentences is None else _SENTENCES_AT_ONCE
+        size = _ROWS_AT_ONCE if sentences is None else sentences_at_once(self.device)
         probability = np.empty(count, dtype=np.float32)
         for start in range(0, count, size):
             some = order[start : start + size]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clickprompt.language.compiling import compile_layers
     from clickprompt.language.encoder import EncoderStates, PromptedEncoder
     from clickprompt.language.load import LoadedLanguageModel, load_language_model
-    from clickprompt.language.lora import adapted
+    from clickprompt.language.lora import adapted, check_peft
     from clickprompt.language.masked_token_head import MaskedTokenHead
     from clickprompt.language.quantize import quantized
     from clickprompt.language.rebuild import build_encoder, encoder_config_json
@@ -31,6 +31,7 @@ _LOADED_WHEN_USED = {
     "MaskedTokenHead": "masked_token_head",
     "quantized": "quantize",
     "adapted": "lora",
+    "check_peft": "lora",
     "compile_layers": "compiling",
     "build_encoder": "rebuild",
     "encoder_config_json": "rebuild",
@@ -57,6 +58,7 @@ __all__ = [
     "adapted",
     "adapters_of",
     "build_encoder",
+    "check_peft",
     "checkpoint_fingerprint",
     "compile_layers",
     "encoder_config_json",

@@ -85,7 +85,7 @@ def _by_runs(
             key, value = torch.cat([prompt[0], key], dim=1), torch.cat([prompt[1], value], dim=1)
         seen = reading.window(length, window)
         if seen is not None and chosen is not None:
-            seen = _of_slots(seen, reading, start, count, length)
+            seen = _of_slots(seen, reading, start, count)
         mixed.append(mix(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), seen).transpose(1, 2))
         start += count
     together = torch.cat([part.flatten(0, 1) for part in mixed])
@@ -106,13 +106,13 @@ def _mix(
     return scaled_dot_product_attention(queries, keys, values, attn_mask=seen, dropout_p=dropout, scale=scaling)
 
 
-def _of_slots(seen: Tensor, reading: Reading, start: int, count: int, length: int) -> Tensor:
+def _of_slots(seen: Tensor, reading: Reading, start: int, count: int) -> Tensor:
     """Rows of a sentence's window for the chosen words of `count` sentences from `start`: (count, 1, most, keys)."""
     assert reading.chosen is not None
     first = reading.tokens.starts + reading.carried * torch.arange(len(reading.tokens), device=seen.device)
     place = reading.asking - first[reading.rows[reading.chosen.positions]]
     of_run = reading.into_slots(place).view(len(reading.tokens), -1)[start : start + count]
-    return seen[of_run.clamp(max=length - 1)].unsqueeze(1)
+    return seen[of_run].unsqueeze(1)
 
 
 def _of_all_words(module: nn.Module, reading: Reading, split: torch.Size) -> tuple[Tensor, Tensor]:

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
 import torch
 from torch import nn
 
-from clickprompt.contracts import TokenBatch
 from clickprompt.language.encoder import PromptedEncoder
-from clickprompt.language.served import layer_list
 from clickprompt.settings import ClickPromptError
 
 
-def compile_layers(encoder: PromptedEncoder) -> None:
-    """Translate, now, the parts of every layer that hold no attention; the number of tokens stays open, so there is one
-    translation for each kind of part, whatever the batches. Scoring runs as ever.
+@contextmanager
+def compile_layers(encoder: PromptedEncoder, warm_up: Callable[[], object]) -> Iterator[None]:
+    """Within the block the parts of every layer that hold no attention are translated; afterwards they are plain again.
+
+    `warm_up` makes one forward and backward pass, at once and in training mode. Passes of its kind (precision, which
+    parameters ask for a gradient, prompts, chosen words; two tokens or more) are translated then and no more: the
+    number of tokens stays open, so there is one translation for each kind of part, and one more for a part whose input
+    asks for a gradient in some layers alone. Scoring runs as ever.
 
     Raises ClickPromptError where compilation fails, as without a compiler.
     """
-    was_training = encoder.training
-    for part in _parts(encoder):
+    was_training, parts = encoder.training, list(_parts(encoder))
+    for part in parts:
         _compile(part)
     try:
-        place = torch.arange(3, device=next(encoder.parameters()).device)
-        tokens = TokenBatch(torch.zeros_like(place), place, place[:1], ((1, 3),))
-        encoder.train()(tokens).last.sum().backward()
+        encoder.train()
+        try:
+            _run(warm_up)
+        finally:
+            encoder.train(was_training)
+        yield
+    finally:
+        for part in parts:
+            del part.forward
+
+
+def _run(warm_up: Callable[[], object]) -> None:
+    try:
+        warm_up()
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ClickPromptError(
             f"language_model.compile: torch.compile failed ({reason}); leave it out, or install a compiler"
         ) from error
-    finally:
-        encoder.train(was_training)
-        encoder.zero_grad()
 
 
 def _parts(encoder: PromptedEncoder) -> Iterator[nn.Module]:
     """The largest modules of each layer that neither are its attention nor hold it."""
-    attentions = [module for module in encoder.model.modules() if hasattr(module, "prompt_layer")]  # type: ignore[union-attr]
-    layers = layer_list(encoder.model, attentions)  # type: ignore[arg-type]
-    for layer, attention in zip(layers, attentions, strict=True):
+    for layer, attention in zip(encoder.layers, encoder.attentions, strict=True):
         yield from _without(layer, attention)
 
 

@@ -58,6 +58,9 @@ Tuning = FullTuning | FrozenTuning | LoRATuning
 class LanguageModelConfig(Settings):
     """A pretrained bidirectional encoder."""
 
+    of_training: ClassVar[frozenset[str]] = frozenset({"tuning", "activation_checkpointing", "compile"})
+    """Settings that training alone reads: given its weights, they decide no score."""
+
     name: str = "minilm"
     """`minilm`, a folder with a checkpoint, or a model's name on the Hugging Face Hub."""
     revision: str | None = None

@@ -24,14 +24,17 @@ class EncoderStates:
     """(tokens, d), what enters the first layer; kept for `mean_first_last`."""
     last_but_one: Tensor | None = None
     """(tokens, d), what enters the last layer; kept for `mean_last_two`."""
+    chosen: ChosenTokens | None = None
+    """The words that `last` is of, where not of all."""
 
 
 class PromptedEncoder(nn.Module):
     """Transformer_l([p_{l,1..K}] ⊕ [h_{l,1..Z}]) → h_{l+1}  (ClickPrompt, arXiv 2310.09234, prompt fusion).
 
-    `model` is a transformers encoder whose attention is `attention.attend`. Words see prompts always: prompts take no
-    position and no padding mask. Prompts of space `first` enter beside the embeddings, after their LayerNorm, and are
-    ordinary states from there on; the others are keys and values of their layer only.
+    `model` is a transformers encoder whose attention is `attention.attend`. Words see prompts always. Prompts take no
+    position; those of space `first` enter beside the embeddings, after their LayerNorm, and are ordinary states from
+    there on (at position 0 where positions are rotations, which rotates nothing). The others are keys and values of
+    their layer only.
 
     Raises ClickPromptError where the encoder is none of the served kinds.
     """
@@ -45,6 +48,9 @@ class PromptedEncoder(nn.Module):
         layers = layer_list(model, attentions)
         layers[0].register_forward_pre_hook(_prepend_carried_prompts, with_kwargs=True)
         layers[-1].register_forward_pre_hook(_ask_with_chosen_words, with_kwargs=True)
+        # Tuples, so that no weight gets a second name.
+        self.layers: tuple[nn.Module, ...] = tuple(layers)
+        self.attentions = tuple(attentions)
         self.num_layers = len(layers)
         self.hidden_size = int(model.config.hidden_size)
         self._rotary = hasattr(model, "rotary_emb")
@@ -64,13 +70,17 @@ class PromptedEncoder(nn.Module):
         """
         if prompts is not None:
             self._check(prompts, tokens)
+        more = keep in ("mean_first_last", "mean_last_two")
+        if chosen is not None and more:
+            raise ValueError(f"{keep} pooling needs the states of all words, not of chosen ones")
+        if not len(tokens):
+            return self._nothing(keep)
         none_chosen = chosen is not None and not len(chosen.positions)
         reading = Reading(tokens, prompts, None if none_chosen else chosen, self.num_layers - 1)
         places = tokens.places + self._first_position
         if self._rotary and reading.carried:
             # Position 0 rotates nothing; the words keep the positions they have without prompts.
             places = reading.with_prompts(places, places.new_zeros(len(tokens), reading.carried))
-        more = keep in ("mean_first_last", "mean_last_two")
         states = self.model(
             tokens.ids[None],
             attention_mask=None,
@@ -89,7 +99,14 @@ class PromptedEncoder(nn.Module):
             last[:0] if none_chosen else last,
             of_words(states.hidden_states[0]) if keep == "mean_first_last" else None,
             of_words(states.hidden_states[-2]) if keep == "mean_last_two" else None,
+            chosen,
         )
+
+    def _nothing(self, keep: PoolingName) -> EncoderStates:
+        """States of no sentences."""
+        none = next(self.parameters()).new_zeros(0, self.hidden_size)
+        first, second = (none if keep == kind else None for kind in ("mean_first_last", "mean_last_two"))
+        return EncoderStates(none, first, second)
 
     def _check(self, prompts: Prompts, tokens: TokenBatch) -> None:
         layers = 1 if prompts.space == "first" else self.num_layers

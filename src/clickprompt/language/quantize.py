@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from clickprompt.language.encoder import PromptedEncoder
-from clickprompt.language.served import layer_list
 from clickprompt.settings import ClickPromptError
 
 _LEVELS = 64
@@ -31,16 +30,11 @@ class Int8Linear(nn.Module):
         weight = layer.weight.detach().float()
         # A row of zeros has any step.
         self.steps = weight.abs().amax(dim=1).div_(_LEVELS).clamp_(min=torch.finfo(torch.float32).tiny)
-        self.values = weight.div(self.steps[:, None]).round_().to(torch.int8)
-        self.sums = self.values.float().sum(dim=1) * self.steps
+        values = weight.div(self.steps[:, None]).round_().to(torch.int8)
+        self.sums = values.float().sum(dim=1) * self.steps
         self.bias = torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().float()
         self._no_zero_points = torch.zeros(self.out_features, dtype=torch.int32)
-        self._packed = torch.ops.onednn.qlinear_prepack(self.values, None)
-
-    @property
-    def weight(self) -> Tensor:
-        """float32 (out, in): what the integers stand for, made anew at each reading."""
-        return self.values * self.steps[:, None]
+        self._packed = torch.ops.onednn.qlinear_prepack(values, None)
 
     def forward(self, states: Tensor) -> Tensor:
         x = states.reshape(-1, self.in_features)
@@ -80,8 +74,7 @@ def quantized(encoder: PromptedEncoder) -> PromptedEncoder:
         raise ClickPromptError("precision: this PyTorch was built without oneDNN, which int8 needs; choose float32")
     shared = {id(tensor): tensor for tensor in (*encoder.parameters(), *encoder.buffers())}
     copied: PromptedEncoder = copy.deepcopy(encoder, dict(shared))
-    attentions = [module for module in copied.modules() if hasattr(module, "prompt_layer")]
-    for module in list(layer_list(copied.model, attentions).modules()):
+    for module in [module for layer in copied.layers for module in layer.modules()]:
         for name, part in module.named_children():
             if isinstance(part, nn.Linear):
                 setattr(module, name, Int8Linear(part))

@@ -22,14 +22,23 @@ def _kernel() -> Any:
     return varlen_attn
 
 
+@cache
+def _device_serves(device: torch.device) -> bool:
+    """Flash attention needs a GPU of compute capability 8 or more."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0) and _kernel() is not None
+
+
 def can_attend_at_once(queries: Tensor, dropout: float, reading: Reading, window: int | None) -> bool:
-    """Whether the kernel serves: half precision on CUDA, no dropout of attention, every word within the window."""
+    """Whether the kernel serves: half precision on a GPU that has it, heads of a width it takes, no dropout of
+    attention, every word within the window."""
+    width = queries.shape[-1]
     return (
-        queries.is_cuda
-        and queries.dtype in (torch.bfloat16, torch.float16)
+        queries.dtype in (torch.bfloat16, torch.float16)
+        and width % 8 == 0
+        and width <= 256
         and dropout == 0.0
         and (window is None or reading.tokens.longest <= window)
-        and _kernel() is not None
+        and _device_serves(queries.device)
     )
 
 

@@ -11,6 +11,7 @@ from clickprompt.training.config import (
 from clickprompt.training.device import DeviceName, choose_device
 from clickprompt.training.early_stopping import BestWeights
 from clickprompt.training.loop import TrainingResult, Validation, planned_steps, train
+from clickprompt.training.memory import reuse_freed_memory
 from clickprompt.training.optimizer import MethodOptimizer, build_optimizer
 from clickprompt.training.scoring import score
 
@@ -31,6 +32,7 @@ __all__ = [
     "build_optimizer",
     "choose_device",
     "planned_steps",
+    "reuse_freed_memory",
     "score",
     "train",
     "wants_bfloat16",

@@ -17,6 +17,7 @@ from clickprompt.evaluation import (
     evaluate_scores,
     probabilities_of,
 )
+from clickprompt.language import LanguageModelConfig
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import sha256_of
 from clickprompt.training import choose_device
@@ -144,7 +145,7 @@ def _reading(recipe: Recipe, model: ModelName) -> dict[str, Any] | None:
     """What else decides the logits of a model that reads words."""
     if model != "clickprompt-with-lm" or recipe.language_model is None:
         return None
-    return recipe.language_model.model_dump(mode="json", exclude={"tuning", "activation_checkpointing"})
+    return recipe.language_model.model_dump(mode="json", exclude=set(LanguageModelConfig.of_training))
 
 
 def _groups(data: Data) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clickprompt.batches import SplitReader, TrainingSteps
+from clickprompt.batches import SplitReader, TrainingSteps, sentences_at_once
 from clickprompt.bundle import read_bundle_manifest, save_bundle
 from clickprompt.contracts import Progress
 from clickprompt.ctr import count_parameters
@@ -27,6 +27,7 @@ from clickprompt.training import (
 )
 from clickprompt.workflows.build import new_clickprompt, new_id_only
 from clickprompt.workflows.calibrate import Calibration, calibrate
+from clickprompt.workflows.compiling import compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.pretrain import (
@@ -38,9 +39,9 @@ from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recalibrate import calibrated_as, recalibrate
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
-from clickprompt.workflows.scoring import rows_at_once, score_rows
+from clickprompt.workflows.scoring import score_rows
 from clickprompt.workflows.seeds import seed_for, seed_torch
-from clickprompt.workflows.tuning import language_learning_rate, training_inputs, tuned
+from clickprompt.workflows.tuning import check_tuning, language_learning_rate, training_inputs, tuned
 
 
 def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
@@ -88,6 +89,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         else:
             recalibrate(recipe, model, config, run, data, inputs, trained, progress)
         return
+    check_tuning(recipe, config)
     words = model == "clickprompt-with-lm"
     method: Method = new_clickprompt(recipe, data, masked_token_head=False) if words else new_id_only(recipe, data)
     pretrain_seconds = 0.0
@@ -148,7 +150,7 @@ def _train(
     words = isinstance(method, ClickPrompt)
     config = finetuning_config(recipe, model)
     device = choose_device(recipe.device)
-    micro_batch_size = config.micro_batch_size or rows_at_once(device)
+    micro_batch_size = config.micro_batch_size or sentences_at_once(device)
     steps = TrainingSteps(
         data.reader(["train"], words=words),
         batch_size=config.batch_size,
@@ -177,23 +179,24 @@ def _train(
         method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
     with tuned(method, recipe, rates["language"], f"finetune {model}", progress):
         optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
-        seed_torch(recipe.seed, "finetune draws")
-        total = planned_steps(config, steps.steps_per_epoch)
-        report = progress.start(
-            f"finetune {model}", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows"
-        )
-        result = train(
-            method,
-            steps,
-            method.click_loss,
-            method.click_amount,
-            optimizer,
-            config,
-            device,
-            validation=Validation(measure, config.evaluations_per_epoch, BestWeights(config.early_stopping)),
-            report=report,
-            log_every=max(1, total // 200),
-        )
+        with compiled(method, recipe, config, device):
+            seed_torch(recipe.seed, "finetune draws")
+            total = planned_steps(config, steps.steps_per_epoch)
+            report = progress.start(
+                f"finetune {model}", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows"
+            )
+            result = train(
+                method,
+                steps,
+                method.click_loss,
+                method.click_amount,
+                optimizer,
+                config,
+                device,
+                validation=Validation(measure, config.evaluations_per_epoch, BestWeights(config.early_stopping)),
+                report=report,
+                log_every=max(1, total // 200),
+            )
     if config.calibration == "none":
         return result, None
     logits = validation_logits(data.reader(["validation"], words=words, scoring=True))

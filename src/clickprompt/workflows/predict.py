@@ -10,7 +10,7 @@ from clickprompt.contracts import Progress
 from clickprompt.precision import ScoringPrecision
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.storage import clear_disk_errors
-from clickprompt.training import DeviceName, choose_device
+from clickprompt.training import DeviceName, choose_device, reuse_freed_memory
 from clickprompt.workflows.progress import SilentProgress
 
 COLUMN = "probability"
@@ -40,7 +40,10 @@ def predict(
         raise ClickPromptError(f"{out}: would replace the rows themselves; name another file with --out")
     if device not in get_args(DeviceName):
         raise ClickPromptError(f"--device {device}: not a device{did_you_mean(device, get_args(DeviceName))}")
-    predictor = Predictor.load(bundle, choose_device(cast(DeviceName, device)), cast(ScoringPrecision, precision))
+    chosen = choose_device(cast(DeviceName, device))
+    if chosen.type == "cpu":
+        reuse_freed_memory()
+    predictor = Predictor.load(bundle, chosen, cast(ScoringPrecision, precision))
     frame = read_rows(rows, encoding=encoding)
     if frame.is_empty():
         raise ClickPromptError(f"{rows}: the file has no rows")

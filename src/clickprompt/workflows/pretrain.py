@@ -7,20 +7,20 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from clickprompt.batches import TrainingSteps
+from clickprompt.batches import TrainingSteps, sentences_at_once
 from clickprompt.bundle import save_weights
 from clickprompt.contracts import Progress, SplitName
 from clickprompt.methods import ClickPromptConfig, Method, Pretrainable
 from clickprompt.settings import ClickPromptError
 from clickprompt.training import TrainingResult, build_optimizer, choose_device, planned_steps, train
 from clickprompt.workflows.build import new_clickprompt, new_masked_field
+from clickprompt.workflows.compiling import compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recipe import Recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
-from clickprompt.workflows.scoring import rows_at_once
 from clickprompt.workflows.seeds import seed_for, seed_torch
-from clickprompt.workflows.tuning import language_inputs, language_learning_rate, training_inputs, tuned
+from clickprompt.workflows.tuning import check_tuning, language_inputs, language_learning_rate, training_inputs, tuned
 
 STEP = "pretrained"
 _KEPT = ("ctr.", "language.", "prompts.")
@@ -51,6 +51,7 @@ def pretrain(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> 
     if run.done(STEP, inputs) is not None:
         progress.say(f"pretrain: already done, {run.step(STEP)}")
         return inputs
+    check_tuning(recipe, recipe.pretrain)
     words = isinstance(recipe.method, ClickPromptConfig)
     method = new_clickprompt(recipe, data, masked_token_head=True) if words else new_masked_field(recipe, data)
     result = _train(method, recipe, data, words, progress)
@@ -86,7 +87,7 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
     steps = TrainingSteps(
         data.reader(splits, words=words),
         batch_size=config.batch_size,
-        micro_batch_size=config.micro_batch_size or rows_at_once(device),
+        micro_batch_size=config.micro_batch_size or sentences_at_once(device),
         seed=seed_for(recipe.seed, "pretrain rows"),
         oov_dropout=config.oov_dropout,
         mask_rate=config.mask_rate,
@@ -97,17 +98,20 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
         method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
     with tuned(method, recipe, rates["language"], "pretrain", progress):
         optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
-        seed_torch(recipe.seed, "pretrain draws")
-        total = planned_steps(config, steps.steps_per_epoch)
-        report = progress.start("pretrain", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows")
-        return train(
-            method,
-            steps,
-            method.pretraining_loss,
-            method.pretraining_amount,
-            optimizer,
-            config,
-            device,
-            report=report,
-            log_every=max(1, total // 200),
-        )
+        with compiled(method, recipe, config, device):
+            seed_torch(recipe.seed, "pretrain draws")
+            total = planned_steps(config, steps.steps_per_epoch)
+            report = progress.start(
+                "pretrain", min(total * config.batch_size, config.epochs * len(steps.reader)), "rows"
+            )
+            return train(
+                method,
+                steps,
+                method.pretraining_loss,
+                method.pretraining_amount,
+                optimizer,
+                config,
+                device,
+                report=report,
+                log_every=max(1, total // 200),
+            )

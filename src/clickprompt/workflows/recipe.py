@@ -166,6 +166,8 @@ def _apply(data: dict[str, Any], override: str) -> None:
     for part in parents:
         if section.get(part) is None:
             section[part] = {}
+        if isinstance(section[part], str):  # a kind without settings
+            section[part] = {"kind": section[part]}
         section = section[part]
         if not isinstance(section, dict):
             raise ClickPromptError(f"--set {override}: {part} is not a section of settings")

@@ -18,10 +18,15 @@ from clickprompt.workflows.recipe import Recipe, dump_recipe
 from clickprompt.workflows.report import write_report
 from clickprompt.workflows.report_data import gather
 from clickprompt.workflows.runs import RunFolder
+from clickprompt.workflows.tuning import check_tuning
 
 
 def run(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[dict[str, Any]]:
     """Do everything the recipe asks for; return the records of `metrics.json`."""
+    if not folder.prepared.exists():  # what cannot be trained is told before the long work
+        check_tuning(recipe, recipe.pretrain)
+        if "clickprompt-with-lm" in recipe.trained_models:
+            check_tuning(recipe, recipe.finetune_with_language_model)
     data = prepare(recipe, folder.prepared, progress)
     if recipe.pretrains:
         pretrain(recipe, folder, data, progress)

@@ -15,6 +15,8 @@ from clickprompt.training import DeviceName, Precision, choose_device, wants_bfl
 
 _STEP = "step.json"
 _STEP_FORMAT = 1
+NUMBERS = 2
+"""Raised when the same settings come to give other numbers."""
 
 
 class RunFolder:
@@ -60,8 +62,8 @@ class RunFolder:
 
 
 def inputs_of(**parts: Any) -> str:
-    """Fingerprint of everything that decides a step's result; this library's version is part of it."""
-    return fingerprint({**parts, "clickprompt": __version__})
+    """Fingerprint of everything that decides a step's result; this library's version and `NUMBERS` are part of it."""
+    return fingerprint({**parts, "clickprompt": __version__, "numbers": NUMBERS})
 
 
 def machine(device: DeviceName, precision: Precision, *, words: bool) -> dict[str, Any]:

@@ -7,16 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from clickprompt.batches import SplitReader
+from clickprompt.batches import SplitReader, sentences_at_once
 from clickprompt.methods import Method
 from clickprompt.training import Precision, score
 
 _ROWS_WITHOUT_WORDS = 8_192
-
-
-def rows_at_once(device: torch.device) -> int:
-    """Rows that pass through the language model together unless the recipe says otherwise."""
-    return 512 if device.type == "cuda" else 64
 
 
 def score_rows(
@@ -28,5 +23,5 @@ def score_rows(
     micro_batch_size: int | None = None,
 ) -> np.ndarray:
     """Logit of each row, float32 (rows,); `micro_batch_size` counts where sentences are read."""
-    size = _ROWS_WITHOUT_WORDS if reader.sentences is None else micro_batch_size or rows_at_once(device)
+    size = _ROWS_WITHOUT_WORDS if reader.sentences is None else micro_batch_size or sentences_at_once(device)
     return score(method, reader.in_order(size), len(reader), device, precision, report)

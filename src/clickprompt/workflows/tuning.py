@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from clickprompt.contracts import Progress
-from clickprompt.language import FullTuning, adapters_of
+from clickprompt.language import FullTuning, LanguageModelConfig, adapters_of
 from clickprompt.methods import ClickPrompt, Method
 from clickprompt.training import FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig
 from clickprompt.workflows.recipe import Recipe
@@ -37,8 +37,7 @@ def language_inputs(recipe: Recipe) -> dict[str, Any] | None:
     if recipe.language_model is None:
         return None
     tuning = recipe.language_model.tuning
-    elsewhere = {"pooling", "tuning", "activation_checkpointing", "compile"}
-    settings = recipe.language_model.model_dump(mode="json", exclude=elsewhere)
+    settings = recipe.language_model.model_dump(mode="json", exclude={"pooling", *LanguageModelConfig.of_training})
     if recipe.language_model.compile:
         settings["compile"] = True  # rounds otherwise
     if tuning.kind == "frozen" or tuning == FullTuning():
@@ -46,10 +45,20 @@ def language_inputs(recipe: Recipe) -> dict[str, Any] | None:
     return {**settings, "tuning": tuning.model_dump(mode="json")}
 
 
+def check_tuning(recipe: Recipe, config: PretrainConfig | FinetuneConfig) -> None:
+    """Raises ClickPromptError where this section trains by LoRA and peft cannot do it."""
+    if recipe.language_model is None or recipe.language_model.tuning.kind != "lora" or not recipe.reads_words:
+        return
+    if isinstance(config, PretrainConfig | FinetuneWithLanguageModelConfig) and language_learning_rate(recipe, config):
+        from clickprompt.language import check_peft
+
+        check_peft()
+
+
 @contextmanager
 def tuned(method: Method, recipe: Recipe, learning_rate: float, task: str, progress: Progress) -> Iterator[None]:
-    """Within the block the method's language model is as it is trained, with adapters under LoRA, compiled where asked;
-    afterwards it has plain weights again. Says how much of it is trained, where that is not all.
+    """Within the block the method's language model is as it is trained, with adapters under LoRA; afterwards it has
+    plain weights again. Says how much of it is trained, where that is not all.
 
     Raises ClickPromptError where LoRA is asked for and peft is not installed.
     """
@@ -60,10 +69,6 @@ def tuned(method: Method, recipe: Recipe, learning_rate: float, task: str, progr
 
                 seed_torch(recipe.seed, f"{task} adapters")
                 stack.enter_context(adapted(method.language, method.tuning))
-            if recipe.language_model is not None and recipe.language_model.compile:
-                from clickprompt.language import compile_layers
-
-                compile_layers(method.language)
             _say(method, learning_rate, task, progress)
         yield
 
