@@ -122,6 +122,7 @@ def test_show_and_list(trained, recipe):
     assert "clickprompt" in call("list", "methods")
     assert "movielens-1m" in call("list", "sources")
     assert "minilm" in call("list", "language-models")
+    assert "lora" in call("list", "tunings")
     assert "did you mean ctr-models?" in fails("list", "ctr-model")
 
 

@@ -130,7 +130,9 @@ def show(
 
 @app.command("list", short_help="Name what a recipe can choose from.")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="ctr-models|methods|sources|language-models", help="What to name.")],
+    what: Annotated[
+        str, typer.Argument(metavar="ctr-models|methods|sources|language-models|tunings", help="What to name.")
+    ],
 ) -> None:
     """Name what a recipe can choose from."""
     with _errors():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clickprompt.language.config import FullTuning, LanguageModelConfig, PoolingName, Tuning
+from clickprompt.language.config import TUNINGS, FullTuning, LanguageModelConfig, PoolingName, Tuning
 from clickprompt.language.pooling import pool, wanted
 from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint
 from clickprompt.language.tokenizer import LanguageTokenizer
@@ -46,6 +46,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "LANGUAGE_MODELS",
+    "TUNINGS",
     "EncoderStates",
     "FullTuning",
     "LanguageModelConfig",

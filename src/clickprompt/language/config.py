@@ -32,8 +32,10 @@ class FrozenTuning(Settings):
 
 
 class LoRATuning(Settings):
-    """W + (alpha/rank)·B·A: every linear layer of every Transformer layer keeps its matrix W (out, in) and learns
-    A (rank, in) and B (out, rank), B from zero. What is saved is the sum. Needs the package peft.
+    """Two small matrices beside each linear layer's own are trained in its place; needs the package peft.
+
+    W + (alpha/rank)·B·A: every linear layer of every Transformer layer keeps its matrix W (out, in) and learns
+    A (rank, in) and B (out, rank), B from zero. What is saved is the sum.
 
     Source: Hu et al., LoRA, ICLR'22 (arXiv 2106.09685), section 4.1; there for the attention alone.
     """
@@ -53,6 +55,9 @@ class LoRATuning(Settings):
 
 Tuning = FullTuning | FrozenTuning | LoRATuning
 """What of a language model is trained."""
+
+TUNINGS = {"full": FullTuning, "frozen": FrozenTuning, "lora": LoRATuning}
+"""Config class of each tuning by its `kind`."""
 
 
 class LanguageModelConfig(Settings):

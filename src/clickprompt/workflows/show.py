@@ -37,12 +37,14 @@ def listing(what: str) -> str:
         from clickprompt.methods import METHODS as classes  # type: ignore[assignment]
     elif what == "sources":
         from clickprompt.table import SOURCES as classes  # type: ignore[assignment]
+    elif what == "tunings":
+        from clickprompt.language import TUNINGS as classes  # type: ignore[assignment]
     elif what == "language-models":
         from clickprompt.language import LANGUAGE_MODELS
 
         return _columns([(name, text) for name, text in LANGUAGE_MODELS.items()])
     else:
-        known = ("ctr-models", "methods", "sources", "language-models")
+        known = ("ctr-models", "methods", "sources", "language-models", "tunings")
         raise ClickPromptError(f"list {what}: nothing of that name{did_you_mean(what, known)}")
     return _columns([(name, (inspect.getdoc(config) or "").splitlines()[0]) for name, config in classes.items()])
 
