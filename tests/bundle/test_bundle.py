@@ -15,29 +15,13 @@ from safetensors.numpy import load_file, save_file
 from clickprompt.bundle import Predictor, load_bundle
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import write_manifest
-from clickprompt.testing.tables import tiny_data_config
-from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, predict, run
+from clickprompt.workflows import predict
 
 ROWS = [
     {"user": "u1", "city": "Oslo", "item": "i2", "title": "golden lamp 2", "price": 12.5},
     {"user": "nobody yet", "city": None, "item": "i3", "title": "a brand new thing", "price": None},
     {"user": "", "city": "Ōsaka\u0301 🎻", "item": "i1", "title": "x" * 400, "price": -1e9},
 ]
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory, tiny_clicks, tiny_bert) -> Path:
-    folder = RunFolder(tmp_path_factory.mktemp("run"))
-    recipe = {
-        "data": tiny_data_config(tiny_clicks),
-        "ctr_model": {"kind": "dnn", "embedding_dim": 4, "hidden_sizes": [8]},
-        "language_model": {"name": str(tiny_bert), "max_length": 64},
-        "pretrain": {"max_steps": 1, "batch_size": 32},
-        "finetune": {"epochs": 1},
-        "finetune_with_language_model": {"max_steps": 1, "batch_size": 32},
-    }
-    run(parse_recipe(recipe), folder, SilentProgress())
-    return folder.path / "bundles"
 
 
 @pytest.mark.parametrize("model", ["id-only", "clickprompt-with-lm"])

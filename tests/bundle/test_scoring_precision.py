@@ -16,25 +16,8 @@ from clickprompt.evaluation import auc
 from clickprompt.language.quantize import Int8Linear
 from clickprompt.precision import bfloat16_pays
 from clickprompt.settings import ClickPromptError
-from clickprompt.testing.tables import tiny_data_config
-from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, run
 
 WORDS = ("golden", "broken", "lamp", "river", "winter", "stone", "old", "new")
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory, tiny_clicks, tiny_bert) -> Path:
-    folder = RunFolder(tmp_path_factory.mktemp("run"))
-    recipe = {
-        "data": tiny_data_config(tiny_clicks),
-        "ctr_model": {"kind": "dnn", "embedding_dim": 4, "hidden_sizes": [8]},
-        "language_model": {"name": str(tiny_bert), "max_length": 64},
-        "pretrain": {"max_steps": 1, "batch_size": 32},
-        "finetune": {"max_steps": 1},
-        "finetune_with_language_model": {"max_steps": 1, "batch_size": 32},
-    }
-    run(parse_recipe(recipe), folder, SilentProgress())
-    return folder.path / "bundles"
 
 
 @pytest.fixture(scope="module")
