@@ -38,6 +38,11 @@ class Settings(BaseModel):
         return data
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def explain(error: ValidationError, where: str, data: Any) -> ClickPromptError:
     """The first thing wrong, as one line: `mine.yaml: data.min_cuont is not a setting of data (did you mean …)`.
 

@@ -68,3 +68,12 @@ def test_a_failing_compiler_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch, "compile", failing)
     with pytest.raises(ClickPromptError, match=r"torch.compile failed \(No C\+\+ compiler\); leave it out"):
         small().compile_interaction(5)
+
+
+def test_a_lack_of_memory_is_not_the_compilers_failure(monkeypatch: pytest.MonkeyPatch):
+    def starved(*_, **__):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(torch, "compile", lambda function, **_: starved)
+    with pytest.raises(torch.OutOfMemoryError):
+        small().compile_interaction(5)

@@ -12,10 +12,11 @@ from pydantic import Field as Setting
 from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
+from clickprompt.compilation import compilation_for
 from clickprompt.contracts import ListIds
 from clickprompt.ctr.embedding import EmbeddingTable
 from clickprompt.ctr.list_pooling import ListPooling
-from clickprompt.settings import ClickPromptError, Settings
+from clickprompt.settings import Settings
 
 DataSet = Literal["movielens-1m", "bookcrossing", "amazon-toys", "goodreads"]
 """The data sets of the ClickPrompt paper, for which its authors tuned every ID model's sizes."""
@@ -105,13 +106,8 @@ class CTRModel(nn.Module, ABC):
             return compiled(model, embeddings) if fits else plain(model, embeddings)
 
         example = self.embedding.weight.new_zeros(rows, self.num_fields, self.config.embedding_width)
-        try:
+        with compilation_for("compile_interaction"):
             compiled(self, example.requires_grad_()).sum().backward()
-        except Exception as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ClickPromptError(
-                f"compile_interaction: torch.compile failed ({reason}); leave it out, or install a compiler"
-            ) from error
         self.zero_grad()
         self.interact = MethodType(interact, self)  # type: ignore[method-assign]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -50,10 +51,7 @@ def attend(
         prompts = _prompts(module, reading, keys)
     if can_attend_at_once(queries, dropout, reading, sliding_window):
         return attend_at_once(queries, keys, values, prompts, reading, chosen, scaling)[None], None
-
-    def mix(queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> Tensor:
-        return _mix(queries, keys, values, seen, dropout, scaling)
-
+    mix = partial(_mix, dropout=dropout, scaling=scaling)
     return _by_runs(queries, keys, values, prompts, reading, chosen, sliding_window, mix)[None], None
 
 
@@ -85,7 +83,7 @@ def _by_runs(
             key, value = torch.cat([prompt[0], key], dim=1), torch.cat([prompt[1], value], dim=1)
         seen = reading.window(length, window)
         if seen is not None and chosen is not None:
-            seen = _of_slots(seen, reading, start, count)
+            seen = seen[reading.places_asked[start : start + count]].unsqueeze(1)  # (count, 1, most, keys)
         mixed.append(mix(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), seen).transpose(1, 2))
         start += count
     together = torch.cat([part.flatten(0, 1) for part in mixed])
@@ -104,15 +102,6 @@ def _mix(
         scores = scores if seen is None else scores.masked_fill(~seen, float("-inf"))
         return drop(scores.softmax(dim=-1), dropout) @ values
     return scaled_dot_product_attention(queries, keys, values, attn_mask=seen, dropout_p=dropout, scale=scaling)
-
-
-def _of_slots(seen: Tensor, reading: Reading, start: int, count: int) -> Tensor:
-    """Rows of a sentence's window for the chosen words of `count` sentences from `start`: (count, 1, most, keys)."""
-    assert reading.chosen is not None
-    first = reading.tokens.starts + reading.carried * torch.arange(len(reading.tokens), device=seen.device)
-    place = reading.asking - first[reading.rows[reading.chosen.positions]]
-    of_run = reading.into_slots(place).view(len(reading.tokens), -1)[start : start + count]
-    return seen[of_run].unsqueeze(1)
 
 
 def _of_all_words(module: nn.Module, reading: Reading, split: torch.Size) -> tuple[Tensor, Tensor]:

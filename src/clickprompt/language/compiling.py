@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from clickprompt.compilation import compilation_for
 from clickprompt.language.encoder import PromptedEncoder
-from clickprompt.settings import ClickPromptError
 
 
 @contextmanager
@@ -31,25 +31,14 @@ def compile_layers(encoder: PromptedEncoder, warm_up: Callable[[], object]) -> I
     try:
         encoder.train()
         try:
-            _run(warm_up)
+            with compilation_for("language_model.compile"):
+                warm_up()
         finally:
             encoder.train(was_training)
         yield
     finally:
         for part in parts:
             del part.forward
-
-
-def _run(warm_up: Callable[[], object]) -> None:
-    try:
-        warm_up()
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ClickPromptError(
-            f"language_model.compile: torch.compile failed ({reason}); leave it out, or install a compiler"
-        ) from error
 
 
 def _parts(encoder: PromptedEncoder) -> Iterator[nn.Module]:

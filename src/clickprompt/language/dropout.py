@@ -56,4 +56,4 @@ def with_fast_dropout(model: nn.Module) -> None:
     for module in list(model.modules()):
         for name, part in list(module.named_children()):
             if type(part) is nn.Dropout:
-                setattr(module, name, Dropout(part.p))
+                setattr(module, name, Dropout(part.p).train(part.training))

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from clickprompt.contracts import ChosenTokens, Prompts, TokenBatch
 from clickprompt.language.config import PoolingName
+from clickprompt.language.dropout import with_fast_dropout
 from clickprompt.language.reading import Reading
 from clickprompt.language.served import check_attention, layer_list
 
@@ -42,6 +43,7 @@ class PromptedEncoder(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
+        with_fast_dropout(model)
         attentions = check_attention(model)
         for layer, attention in enumerate(attentions):
             attention.prompt_layer = layer  # type: ignore[assignment]  # not all families number their layers

@@ -12,7 +12,6 @@ from transformers import AutoConfig, PreTrainedModel
 from clickprompt.language.attention import ATTENTION
 from clickprompt.language.checkpointing import checkpoint_activations
 from clickprompt.language.config import LanguageModelConfig
-from clickprompt.language.dropout import with_fast_dropout
 from clickprompt.language.encoder import PromptedEncoder
 from clickprompt.language.masked_token_head import MaskedTokenHead
 from clickprompt.language.quiet import quiet_transformers
@@ -65,7 +64,6 @@ def load_language_model(config: LanguageModelConfig) -> LoadedLanguageModel:
         raise ClickPromptError(
             f"language_model.name: the weights of {source.location} lack {absent[0]}; get them again, whole"
         )
-    with_fast_dropout(model.base_model)
     encoder = PromptedEncoder(model.base_model)
     _check_sizes(encoder, tokenizer, config)
     if config.activation_checkpointing:

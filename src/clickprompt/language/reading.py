@@ -7,6 +7,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from clickprompt.contracts import ChosenTokens, Prompts, TokenBatch
 
@@ -64,19 +65,30 @@ class Reading:
 
     def with_prompts(self, words: Tensor, prompts: Tensor) -> Tensor:
         """Prompts (batch, K, …) before the words (tokens, …) of each sentence: (tokens + batch · K, …)."""
-        batch, length = prompts.shape[:2]
-        order = torch.empty(len(words) + batch * length, dtype=torch.long, device=words.device)
-        order[self.words_among(length)] = torch.arange(len(words), device=words.device)
-        first = self.tokens.starts + length * torch.arange(batch, device=words.device)
-        each = torch.arange(batch * length, device=words.device).view(batch, length)
-        order[first[:, None] + torch.arange(length, device=words.device)] = len(words) + each
-        return torch.cat([words, prompts.flatten(0, 1)]).index_select(0, order)
+        return torch.cat([words, prompts.flatten(0, 1)]).index_select(0, self._with_prompts)
+
+    @cached_property
+    def _with_prompts(self) -> Tensor:
+        """int64 (tokens + batch · K,): what stands where, the words counted first, then the prompts."""
+        assert self.prompts is not None
+        words, batch, length = len(self.tokens.ids), len(self.tokens), self.prompts.length
+        every = torch.arange(words + batch * length, device=self.rows.device)
+        order = torch.empty_like(every)
+        order[self.words_among(length)] = every[:words]
+        first = self.tokens.starts + length * every[:batch]
+        order[first[:, None] + every[:length]] = every[words:].view(batch, length)
+        return order
+
+    @cached_property
+    def bounds(self) -> Tensor:
+        """int64 (batch + 1,): where each sentence begins among the words, and the last one ends."""
+        return pad(self.tokens.starts, (0, 1), value=len(self.tokens.ids))
 
     @cached_property
     def asking(self) -> Tensor:
         """int64 (chosen,): where the chosen words stand among the states."""
         assert self.chosen is not None
-        return self.chosen.positions + self.carried * (self.rows[self.chosen.positions] + 1)
+        return self.words_among(self.carried)[self.chosen.positions]
 
     @cached_property
     def slots(self) -> Tensor:
@@ -85,6 +97,13 @@ class Reading:
         positions, row = self.chosen.positions, self.rows[self.chosen.positions]
         earlier = torch.searchsorted(positions, self.tokens.starts)
         return row * self.chosen.most + torch.arange(len(positions), device=positions.device) - earlier[row]
+
+    @cached_property
+    def places_asked(self) -> Tensor:
+        """int64 (batch, most): the place of each slot's word among its sentence's states; 0 in slots that stay free."""
+        assert self.chosen is not None
+        places = self.tokens.places[self.chosen.positions] + self.carried
+        return self.into_slots(places).view(len(self.tokens), -1)
 
     def into_slots(self, of_chosen: Tensor) -> Tensor:
         """(chosen, …) → (batch · most, …), zeros in slots that stay free."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from clickprompt.settings import ClickPromptError
+from clickprompt.settings import ClickPromptError, first_line
 from clickprompt.storage import fingerprint, sha256_of
 
 LANGUAGE_MODELS: dict[str, str] = {
@@ -104,8 +104,9 @@ def check_reachable(source: Source) -> None:
 def not_found(source: Source, error: Exception) -> ClickPromptError:
     """The one line for a checkpoint that could not be read."""
     if source.folder:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return ClickPromptError(f"language_model.name: {source.location} cannot be read as a checkpoint: {reason}")
+        return ClickPromptError(
+            f"language_model.name: {source.location} cannot be read as a checkpoint: {first_line(error)}"
+        )
     near = " (did you mean minilm?)" if get_close_matches(source.location, ["minilm"], cutoff=0.7) else ""
     return ClickPromptError(
         f"language_model.name: {source.location!r}{near} is no folder here, is not in the local cache, and the Hub "

@@ -55,14 +55,11 @@ def attend_at_once(
     → (queries, heads, width)."""
     if prompts is not None:
         keys, values = (reading.with_prompts(x, own) for x, own in zip((keys, values), prompts, strict=True))
-    device = queries.device
-    total = torch.tensor([len(reading.tokens.ids)], device="cpu").to(device, non_blocking=True)
-    words = torch.cat([reading.tokens.starts, total])
-    each = torch.arange(len(words), device=device)
-    standing = words + reading.carried * each
+    each = torch.arange(len(reading.bounds), device=queries.device)
+    standing = reading.bounds + reading.carried * each
     asked, most = standing, reading.tokens.longest + reading.carried
     if chosen is not None:
-        asked, most = torch.searchsorted(chosen.positions, words), chosen.most
+        asked, most = torch.searchsorted(chosen.positions, reading.bounds), chosen.most
     return _kernel()(
         queries.contiguous(),
         keys.contiguous(),
