@@ -99,7 +99,7 @@ def write_case_folder(folder: Path, models: Iterable[str], source: Path | None, 
     np.save(folder / "feature_ids.npy", data.table.embedding_rows[split.value_ids].astype(np.int64))
     np.save(folder / "labels.npy", split.labels)
     (folder / "texts.json").write_text(json.dumps(data.table.value_texts[0].to_pylist()))
-    lengths = data.reader(["train"], words=True).lengths(np.arange(len(split)))
+    lengths = data.reader(["train"], reads="sentence").lengths(np.arange(len(split)))
     notes |= {"fields": data.table.schema.names, "rows": len(split), "lengths": Counter(lengths.tolist())}
     (folder / "about.json").write_text(json.dumps(notes))
 

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoTokenizer, BertForMaskedLM, PreTrainedM
 from clickprompt.language.quiet import quiet_transformers
 from clickprompt.language.source import find_source
 from clickprompt.workflows import Data, Recipe
-from clickprompt.workflows.build import new_clickprompt
+from clickprompt.workflows.build import new_method
 from lm_cases import MINILM, ROBERTA
 
 ROBERTA_WORDS = 50_265
@@ -53,7 +53,7 @@ def write_other_weights(file: Path, recipe: Recipe, data: Data) -> dict[str, int
 
     Returns the model's sizes, and how many numbers the matrices hold that multiply once a row.
     """
-    method = new_clickprompt(recipe, data, masked_token_head=False)
+    method = new_method(recipe.method, recipe, data)
     weights = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith("language.")}
     save_file(weights, file)
     shape = method.language.model.config

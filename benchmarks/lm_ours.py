@@ -25,7 +25,7 @@ from clickprompt.training import (
     wants_bfloat16,
 )
 from clickprompt.workflows import Data, Recipe, SilentProgress, prepare
-from clickprompt.workflows.build import new_clickprompt
+from clickprompt.workflows.build import new_method
 from clickprompt.workflows.scoring import score_rows
 from lm_cases import recipe_data, scored_rows
 from lm_contender import (
@@ -49,7 +49,7 @@ def build(options: argparse.Namespace) -> tuple[ClickPrompt, Data]:
     settings = recipe_data(options.folder, options.model, dropout=dropout_of(options), pooling=options.pooling)
     recipe = Recipe.model_validate(settings)
     data = prepare(recipe, options.folder / "prepared", SilentProgress())
-    method = new_clickprompt(recipe, data, masked_token_head=options.task == "pretrain")
+    method = new_method(recipe.method, recipe, data, pretraining=options.task == "pretrain")
     weights = load_file(options.folder / f"{options.model}.safetensors")
     missing, unexpected = method.load_state_dict(weights, strict=False)
     unset = [name for name in missing if not name.startswith(("language.", "masked_token_head."))]
@@ -64,7 +64,7 @@ def learn(method: ClickPrompt, data: Data, options: argparse.Namespace, device: 
     pretraining = options.task == "pretrain"
     config = PretrainConfig(**shared) if pretraining else FinetuneWithLanguageModelConfig(**shared)
     steps = TrainingSteps(
-        data.reader(["train"], words=True),
+        data.reader(["train"], reads="sentence"),
         batch_size=config.batch_size,
         micro_batch_size=config.micro_batch_size or sentences_at_once(device),
         seed=0,

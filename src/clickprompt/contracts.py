@@ -22,6 +22,11 @@ Pooling = Literal["sum", "mean", "attention"]
 FieldSide = Literal["user", "item", "context"]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+Reads = Literal["ids", "sentence", "sides", "values"]
+"""What of a row a model reads: its ids alone, or beside them its whole sentence, a sentence for each side (user, item),
+or vectors of its values' words."""
+Hidden = Literal["words", "values", "fields"]
+"""What pretraining hides: word pieces, all words of whole values, or ids."""
 
 MISSING = "unknown"
 """Text of a missing value."""
@@ -211,6 +216,15 @@ class MaskedTokens(ChosenTokens):
 
 
 @dataclass(frozen=True)
+class SideSentences:
+    """The sentences of one side (user or item), each distinct one once."""
+
+    tokens: TokenBatch
+    of_row: Tensor
+    """int64 (batch,): which of the sentences each row holds."""
+
+
+@dataclass(frozen=True)
 class ListIds:
     """What rows hold in one list field, end to end: row b of the batch holds `members[offsets[b] : offsets[b + 1]]`."""
 
@@ -237,7 +251,11 @@ class ClickBatch:
     tokens: TokenBatch | None = None
     """None where no language model reads."""
     masked: MaskedTokens | None = None
-    """Set in masked-word pretraining only."""
+    """Set in pretraining that hides words: `tokens` then has the mask token where they stood."""
+    sides: tuple[SideSentences, ...] = ()
+    """User side and item side, where a model reads them apart."""
+    value_vectors: Tensor | None = None
+    """float32 (batch, fields, d): vectors of each value's words, where a model reads them."""
     masked_fields: Tensor | None = None
     """bool (batch, fields), True where a field is to be hidden and recovered; set in masked-field pretraining only."""
     lists: tuple[ListIds, ...] = ()
@@ -245,6 +263,11 @@ class ClickBatch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def has_sentences(self) -> bool:
+        """Whether an encoder reads this batch."""
+        return self.tokens is not None or bool(self.sides)
 
     def to(self, device: torch.device | str) -> ClickBatch:
         """The same batch on another device; copies from pinned memory do not wait."""
@@ -257,7 +280,7 @@ class ClickBatch:
     def _with_each(self, change: Callable[[Tensor], Tensor]) -> ClickBatch:
         tokens, masked = self.tokens, self.masked
         if tokens is not None:
-            tokens = replace(tokens, ids=change(tokens.ids), places=change(tokens.places), starts=change(tokens.starts))
+            tokens = _moved(tokens, change)
         if masked is not None:
             masked = replace(masked, positions=change(masked.positions), targets=change(masked.targets))
         return replace(
@@ -269,8 +292,14 @@ class ClickBatch:
             tokens=tokens,
             masked=masked,
             masked_fields=None if self.masked_fields is None else change(self.masked_fields),
+            sides=tuple(SideSentences(_moved(side.tokens, change), change(side.of_row)) for side in self.sides),
+            value_vectors=None if self.value_vectors is None else change(self.value_vectors),
             lists=tuple(ListIds(ids.field, change(ids.members), change(ids.offsets)) for ids in self.lists),
         )
+
+
+def _moved(tokens: TokenBatch, change: Callable[[Tensor], Tensor]) -> TokenBatch:
+    return replace(tokens, ids=change(tokens.ids), places=change(tokens.places), starts=change(tokens.starts))
 
 
 @dataclass(frozen=True)

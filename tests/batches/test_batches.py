@@ -40,7 +40,7 @@ def test_tokens_know_their_places_and_runs():
 
 @pytest.mark.parametrize("words", [True, False])
 def test_an_epoch_holds_every_row_once(data, words):
-    plan = steps(data.reader(["train"], words=words))
+    plan = steps(data.reader(["train"], reads="sentence" if words else "ids"))
     epoch = list(plan.epoch(0))
     assert len(epoch) == plan.steps_per_epoch == 10
     rows = torch.cat([batch.rows for step in epoch for batch in step])
@@ -49,7 +49,7 @@ def test_an_epoch_holds_every_row_once(data, words):
 
 
 def test_order_hangs_on_seed_and_epoch_alone(data):
-    reader = data.reader(["train"], words=False)
+    reader = data.reader(["train"], reads="ids")
 
     def order(seed: int, epoch: int) -> list[int]:
         return [int(row) for step in steps(reader, seed=seed).epoch(epoch) for row in step[0].rows]
@@ -60,7 +60,7 @@ def test_order_hangs_on_seed_and_epoch_alone(data):
 
 
 def test_micro_batches_are_of_near_equal_length_and_one_draw(data):
-    reader = data.reader(["train"], words=True)
+    reader = data.reader(["train"], reads="sentence")
     fine = next(steps(reader, micro_batch_size=8).epoch(0))
     coarse = next(steps(reader, micro_batch_size=50).epoch(0))
     assert {int(r) for b in fine for r in b.rows} == {int(r) for b in coarse for r in b.rows}
@@ -70,7 +70,7 @@ def test_micro_batches_are_of_near_equal_length_and_one_draw(data):
 
 
 def test_masks_and_oov_dropout_hang_on_seed_epoch_and_row_alone(data):
-    reader = data.reader(["train"], words=True)
+    reader = data.reader(["train"], reads="sentence")
 
     def draws(epoch: int, **settings) -> dict[int, tuple[list[int], list[int]]]:
         seen = {}
@@ -85,7 +85,7 @@ def test_masks_and_oov_dropout_hang_on_seed_epoch_and_row_alone(data):
 
 
 def test_sentences_are_those_of_the_rows(data):
-    reader = data.reader(["validation"], words=True)
+    reader = data.reader(["validation"], reads="sentence")
     texts, _ = data.table.value_texts
     seen = 0
     for batch in reader.in_order(16):
@@ -100,7 +100,7 @@ def test_sentences_are_those_of_the_rows(data):
 
 
 def test_oov_dropout_takes_its_share_and_only_the_fields_own_row(data):
-    reader = data.reader(["train"], words=False)
+    reader = data.reader(["train"], reads="ids")
     plain = reader.feature_ids(np.arange(480))
     dropped = reader.feature_ids(np.arange(480), oov_dropout=0.25, seed=1)
     changed = plain != dropped
@@ -110,10 +110,10 @@ def test_oov_dropout_takes_its_share_and_only_the_fields_own_row(data):
 
 
 def test_train_and_validation_together(data):
-    reader = data.reader(["train", "validation"], words=True)
+    reader = data.reader(["train", "validation"], reads="sentence")
     assert len(reader) == 540
     batch = reader.batch(np.array([539]), reader.ids(np.array([539])))
-    last = data.reader(["validation"], words=True)
+    last = data.reader(["validation"], reads="sentence")
     alone = last.batch(np.array([59]), last.ids(np.array([59])))
     assert torch.equal(batch.tokens.ids, alone.tokens.ids)
     assert torch.equal(batch.weights, alone.weights)
@@ -137,17 +137,17 @@ def test_the_control_reads_other_words_with_the_same_embeddings(tiny_recipe, tmp
     tiny_recipe["language_model"]["permute_values"] = 1
     permuted = prepare(parse_recipe(tiny_recipe), run.prepared, SilentProgress())
     rows = np.arange(20)
-    one, other = (d.reader(["train"], words=True) for d in (plain, permuted))
+    one, other = (d.reader(["train"], reads="sentence") for d in (plain, permuted))
     a, b = (reader.batch(rows, reader.ids(rows)) for reader in (one, other))
     assert torch.equal(a.feature_ids, b.feature_ids)
     assert a.tokens.ids.shape != b.tokens.ids.shape or not torch.equal(a.tokens.ids, b.tokens.ids)
 
 
 def test_masked_fields_take_their_share_and_spare_oov(data):
-    reader = data.reader(["train"], words=False)
+    reader = data.reader(["train"], reads="ids")
 
     def masks(**settings) -> dict[int, list[bool]]:
-        plan = steps(reader, mask_rate=0.3, oov_dropout=0.2, **settings)
+        plan = steps(reader, mask_rate=0.3, hides=("fields",), oov_dropout=0.2, **settings)
         batches = [batch for step in plan.epoch(0) for batch in step]
         assert all((batch.feature_ids < reader.oov_rows[0])[batch.masked_fields].all() for batch in batches)
         return {r: m for b in batches for r, m in zip(b.rows.tolist(), b.masked_fields.tolist(), strict=True)}

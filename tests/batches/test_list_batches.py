@@ -51,7 +51,7 @@ def test_items_are_those_of_the_file(data, frame):
     row_of = {text: row for row, text in enumerate(texts[: offsets[3]]) if row >= offsets[2]}
     start = 0
     for split in ("train", "validation", "test"):
-        reader = data.reader([split], words=False)
+        reader = data.reader([split], reads="ids")
         for batch in reader.in_order(64):
             assert (batch.feature_ids[:, 2] == oov).all()
             for row, (_, history) in items_of(batch).items():
@@ -64,7 +64,7 @@ def test_items_are_those_of_the_file(data, frame):
 
 
 def drawn(data: Data, words: bool, **settings) -> dict[int, tuple[list[int], list[int]]]:
-    reader = data.reader(["train"], words=words)
+    reader = data.reader(["train"], reads="sentence" if words else "ids")
     steps = TrainingSteps(
         reader, **{"micro_batch_size": 7, "seed": 3, "oov_dropout": 0.3, "batch_size": 32, **settings}
     )
@@ -73,13 +73,13 @@ def drawn(data: Data, words: bool, **settings) -> dict[int, tuple[list[int], lis
 
 def test_dropout_hangs_on_seed_epoch_row_and_place_alone(data):
     whole = drawn(data, words=False)
-    assert len(whole) == len(data.reader(["train"], words=False))
+    assert len(whole) == len(data.reader(["train"], reads="ids"))
     assert whole == drawn(data, words=True, batch_size=50, micro_batch_size=3)
     assert whole != drawn(data, words=False, seed=4)
 
 
 def test_dropout_takes_its_share_of_items_and_puts_the_fields_own_row(data):
-    reader = data.reader(["train"], words=False)
+    reader = data.reader(["train"], reads="ids")
     rows = np.arange(len(reader))
     plain, dropped = reader.ids(rows), reader.ids(rows, oov_dropout=0.3, seed=1)
     for field, lists in plain.lists.items():
@@ -91,7 +91,7 @@ def test_dropout_takes_its_share_of_items_and_puts_the_fields_own_row(data):
 
 
 def test_several_splits_one_after_another(data):
-    both, last = data.reader(["train", "validation"], words=False), data.reader(["validation"], words=False)
+    both, last = data.reader(["train", "validation"], reads="ids"), data.reader(["validation"], reads="ids")
     shift = len(both) - len(last)
     joined = items_of(both.batch(np.arange(shift, len(both)), both.ids(np.arange(shift, len(both)))))
     alone = items_of(last.batch(np.arange(len(last)), last.ids(np.arange(len(last)))))
@@ -100,7 +100,7 @@ def test_several_splits_one_after_another(data):
 
 def test_masked_fields_spare_lists(data):
     steps = TrainingSteps(
-        data.reader(["train"], words=False), batch_size=50, micro_batch_size=50, seed=0, mask_rate=0.5
+        data.reader(["train"], reads="ids"), batch_size=50, micro_batch_size=50, seed=0, mask_rate=0.5, hides=["fields"]
     )
     masked = torch.cat([batch.masked_fields for step in steps.epoch(0) for batch in step])
     assert masked[:, 0].float().mean() == pytest.approx(0.5, abs=0.1)
@@ -134,7 +134,7 @@ def test_members_are_asked_for(data):
 
 
 def test_moving_a_batch_moves_its_lists(data):
-    reader = data.reader(["test"], words=False)
+    reader = data.reader(["test"], reads="ids")
     batch = reader.batch(np.arange(4), reader.ids(np.arange(4)))
     assert {ids.members.device.type for ids in batch.to("meta").lists} == {"meta"}
     assert {ids.offsets.device.type for ids in batch.to("meta").lists} == {"meta"}

@@ -80,7 +80,7 @@ def test_a_bundle_scores_raw_rows_as_the_reader_does(model, both, histories):
     folder, data = both
     predictor = Predictor.load(folder.bundle(model))
     words = model == "clickprompt-with-lm"
-    reader = data.reader(["test"], words=words)
+    reader = data.reader(["test"], reads="sentence" if words else "ids")
     logits = score(predictor.method, reader.in_order(64), len(reader), torch.device("cpu"), "float32")
     frame = pl.read_parquet(histories / "histories.parquet")[-len(reader) :]
     if words:

@@ -16,11 +16,12 @@ from sklearn.metrics import log_loss, roc_auc_score
 from clickprompt.bundle import Predictor, load_bundle
 from clickprompt.calibration import fit_calibrator, read_calibrator
 from clickprompt.evaluation import expected_calibration_error
+from clickprompt.methods import IDOnlyConfig
 from clickprompt.settings import ClickPromptError
 from clickprompt.testing.tables import tiny_data_config
 from clickprompt.training import score
 from clickprompt.workflows import RunFolder, parse_recipe, prepare, run
-from clickprompt.workflows.build import new_id_only
+from clickprompt.workflows.build import new_method
 from clickprompt.workflows.calibrate import calibrate
 from clickprompt.workflows.evaluate import evaluate
 from clickprompt.workflows.seeds import seed_for
@@ -262,8 +263,8 @@ def test_weights_count_in_training_and_validation_and_test(tiny_clicks, tmp_path
     (record,) = run(recipe, folder, Listener())
     history = folder.step_history("id-only")
     data = prepare(recipe, folder.prepared, Listener())
-    reader = data.reader(["train"], words=False)
-    untrained = new_id_only(recipe, data)
+    reader = data.reader(["train"], reads="ids")
+    untrained = new_method(IDOnlyConfig(), recipe, data)
     z = score(untrained, reader.in_order(480), 480, next(untrained.parameters()).device)
     _, y, w = rows["train"]
     weighted, plain = log_loss(y, sigmoid(z), sample_weight=w), log_loss(y, sigmoid(z))

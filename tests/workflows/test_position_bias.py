@@ -116,7 +116,7 @@ def test_scoring_fixes_ids_and_sentences_and_training_neither(tiny_recipe, tmp_p
     texts, _ = data.table.value_texts
     rows = np.arange(60)
     for scoring in (True, False):
-        reader = data.reader(["validation"], words=True, scoring=scoring)
+        reader = data.reader(["validation"], reads="sentence", scoring=scoring)
         said, features = {}, {}
         for batch in reader.in_order(16):
             sentences = torch.tensor_split(batch.tokens.ids, batch.tokens.starts[1:])

@@ -54,7 +54,7 @@ def test_overrides(tmp_path):
         (MINIMAL + "method: {kind: clickprompt, prompt: {length: 0}}\n", [], "method.prompt.length is 0; input should be greater than 0"),
         (MINIMAL + "method: {kind: clickprompt, prompt: {layers: first}}\n", [], "method.prompt: layers: first needs space: hidden"),
         (MINIMAL + "language_model: null\n", [], "method clickprompt needs a language_model"),
-        (MINIMAL + "models: [masked-field]\n", [], "masked-field needs another method than clickprompt"),
+        (MINIMAL + "models: [masked-field]\n", [], "models: method clickprompt trains no masked-field"),
         (MINIMAL, ["pretrain.epochs"], "--set pretrain.epochs: expected key=value"),
         (MINIMAL, ["seed.deep=1"], "seed: input should be a valid integer"),
         (MINIMAL + "seed: 3\n", ["seed.deep=1"], "seed is not a section of settings"),

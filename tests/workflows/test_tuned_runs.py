@@ -80,7 +80,7 @@ def test_lora_from_pretraining_to_prediction(tiny_recipe, tiny_bert, tiny_clicks
     # The best weights were chosen with adapters; the bundle's plain ones rank validation rows alike.
     data = prepare(recipe, tmp_path / "prepared", SilentProgress())
     method = load_bundle(tmp_path / "bundles" / MODEL).method
-    rows = data.reader(["validation"], words=True)
+    rows = data.reader(["validation"], reads="sentence")
     logits = score_rows(method, rows, choose_device("cpu"), "float32")
     assert auc(np.asarray(rows.labels), logits) == pytest.approx(records[0]["validation_auc"], abs=1e-3)
     frame = pl.read_csv(tiny_clicks / "clicks.csv", infer_schema=False).tail(60)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from clickprompt.batches.row_ids import RowIds, list_ids
 from clickprompt.batches.sentences import Sentences, masked_tokens, token_batch
-from clickprompt.contracts import ClickBatch, FieldStatistics
+from clickprompt.contracts import ClickBatch, FieldStatistics, Hidden
 from clickprompt.table import Members, Split
 from clickprompt.text import mask_tokens, uniforms, uniforms_at
 
@@ -17,12 +18,14 @@ _OOV_DROPOUT_STREAM, _FIELD_STREAM, _ITEM_DROPOUT_STREAM = 101, 102, 103
 """Draws of OOV dropout, of masked fields and of OOV dropout within lists; masked words have streams of their own."""
 
 
+@dataclass(frozen=True)
 class Masking:
-    """How word pieces are chosen for PA-MLM; fields, where no words are read."""
+    """What pretraining hides, and how much of it; word pieces, values and fields are drawn independently."""
 
-    def __init__(self, rate: float, seed: int) -> None:
-        self.rate = rate
-        self.seed = seed
+    rate: float
+    """Share of word pieces, or of fields."""
+    seed: int
+    hides: tuple[Hidden, ...]
 
 
 class SplitReader:
@@ -95,13 +98,13 @@ class SplitReader:
         tokens = masked = masked_fields = None
         if self.sentences is not None:
             ids, lengths = self.sentences.lay_out(self.values_of(rows))
-            if masking is not None:
+            if masking is not None and "words" in masking.hides:
                 ids, positions, targets = mask_tokens(
                     ids, lengths, rows, masking.seed, epoch, self.sentences.tokenizer, masking.rate
                 )
                 masked = masked_tokens(positions, targets, lengths)
             tokens = token_batch(ids, lengths)
-        elif masking is not None:
+        if masking is not None and "fields" in masking.hides:
             masked_fields = torch.from_numpy(self._masked_fields(rows, of_rows.features, masking, epoch))
         return ClickBatch(
             rows=torch.from_numpy(rows),

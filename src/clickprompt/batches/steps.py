@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from clickprompt.batches.reader import Masking, SplitReader
 from clickprompt.batches.row_ids import RowIds
-from clickprompt.contracts import ClickBatch
+from clickprompt.contracts import ClickBatch, Hidden
 
 _ROWS_GATHERED_AT_ONCE = 16_384
 """Enough that NumPy's cost per call vanishes, few enough to stay in the processor's cache."""
@@ -32,13 +32,14 @@ class TrainingSteps:
         seed: int,
         oov_dropout: float = 0.0,
         mask_rate: float | None = None,
+        hides: Sequence[Hidden] = ("words",),
     ) -> None:
         self.reader = reader
         self.batch_size = batch_size
         self.micro_batch_size = micro_batch_size
         self.seed = seed
         self.oov_dropout = oov_dropout
-        self.masking = None if mask_rate is None else Masking(mask_rate, seed)
+        self.masking = None if mask_rate is None else Masking(mask_rate, seed, tuple(hides))
         self.steps_per_epoch = math.ceil(len(reader) / batch_size)
 
     def epoch(self, epoch: int) -> Iterator[list[ClickBatch]]:

@@ -14,12 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from clickprompt.bundle.parts import EmptyParts
 from clickprompt.calibration import CALIBRATION_FILE, Calibrator, read_calibrator, write_calibrator
 from clickprompt.contracts import FieldStatistics
-from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig, build_ctr_model
+from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig
 from clickprompt.language import LanguageModelConfig, LanguageTokenizer
-from clickprompt.methods import AnyMethodConfig, ClickPrompt, ClickPromptConfig, IDOnly, Method
-from clickprompt.settings import ClickPromptError, Settings, explain
+from clickprompt.methods import AnyMethodConfig, Method, MethodConfig, build_method
+from clickprompt.settings import ClickPromptError, explain
 from clickprompt.storage import clear_disk_errors, new_folder, read_manifest, write_manifest
 from clickprompt.table import Vocabulary
 
@@ -46,7 +47,7 @@ def save_bundle(
     folder: Path,
     method: Method,
     *,
-    method_config: Settings,
+    method_config: MethodConfig,
     ctr_config: CTRModelConfig,
     vocabulary: Vocabulary,
     calibrator: Calibrator | None = None,
@@ -61,12 +62,11 @@ def save_bundle(
         vocabulary.save(new)
         if calibrator is not None:
             write_calibrator(new, calibrator)
-        if isinstance(method, ClickPrompt):
-            assert tokenizer is not None
+        if tokenizer is not None:
             from clickprompt.language import encoder_config_json
 
             (new / "language_model").mkdir()
-            config = encoder_config_json(method.language)
+            config = encoder_config_json(method.encoders()[0])
             (new / "language_model" / "config.json").write_text(json.dumps(config, indent=2))
             tokenizer.save(new / "language_model")
         content = {
@@ -131,18 +131,13 @@ def _rebuild(
 ) -> tuple[Method, LanguageModelConfig | None, LanguageTokenizer | None]:
     try:
         ctr_config: CTRModelConfig = TypeAdapter(AnyCTRModelConfig).validate_python(manifest["ctr_model"])
-        method_config: Settings = TypeAdapter(AnyMethodConfig).validate_python(manifest["method"])
+        method_config: MethodConfig = TypeAdapter(AnyMethodConfig).validate_python(manifest["method"])
         language = manifest["language_model"] and LanguageModelConfig.model_validate(manifest["language_model"])
     except ValidationError as error:
         raise explain(error, str(folder / MANIFEST), manifest) from None
-    ctr = build_ctr_model(ctr_config, statistics.num_fields, statistics.num_embeddings, statistics.pooling)
-    if not isinstance(method_config, ClickPromptConfig):
-        return IDOnly(ctr), None, None
-    from clickprompt.language import build_encoder
-
-    encoder = build_encoder(json.loads((folder / "language_model" / "config.json").read_text()))
-    tokenizer = LanguageTokenizer.load(folder / "language_model")
-    return ClickPrompt(method_config, ctr, encoder, language.pooling), language, tokenizer
+    method = build_method(method_config, EmptyParts(folder / "language_model", ctr_config, language, statistics))
+    tokenizer = None if method_config.reads == "ids" else LanguageTokenizer.load(folder / "language_model")
+    return method, language, tokenizer
 
 
 def _fill(method: Method, weights: dict[str, torch.Tensor], folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 
 from clickprompt.bundle.format import Bundle
-from clickprompt.methods import ClickPrompt, Method
+from clickprompt.methods import Method
 from clickprompt.precision import ScoringPrecision
 from clickprompt.settings import ClickPromptError, did_you_mean
 
@@ -23,7 +23,7 @@ def method_for(bundle: Bundle, device: torch.device, precision: ScoringPrecision
         raise ClickPromptError(f"precision {precision}: not a precision{did_you_mean(precision, known)}")
     if precision != "int8":
         return bundle.method.to(device).eval()
-    if not isinstance(bundle.method, ClickPrompt):
+    if not bundle.method.encoders():
         raise ClickPromptError(
             f"{bundle.folder}: reads no words, and int8 is for reading words; choose precision float32"
         )
@@ -34,8 +34,8 @@ def method_for(bundle: Bundle, device: torch.device, precision: ScoringPrecision
     return _in_int8(bundle.method.to(device).eval())
 
 
-def _in_int8(method: ClickPrompt) -> ClickPrompt:
+def _in_int8(method: Method) -> Method:
     from clickprompt.language import quantized
 
     stays: dict[int, object] = {id(tensor): tensor for tensor in (*method.parameters(), *method.buffers())}
-    return copy.deepcopy(method, stays | {id(method.language): quantized(method.language)})
+    return copy.deepcopy(method, stays | {id(encoder): quantized(encoder) for encoder in method.encoders()})

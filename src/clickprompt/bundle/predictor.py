@@ -105,7 +105,7 @@ class Predictor:
 
     def _logits(self, batch: ClickBatch) -> torch.Tensor:
         """float32 (batch,), on the CPU."""
-        with autocast(self.device, self.precision, reads_words=batch.tokens is not None):
+        with autocast(self.device, self.precision, reads_words=batch.has_sentences):
             return self.method(batch.to(self.device)).logits.float().cpu()
 
     def _probabilities(self, logits: torch.Tensor) -> np.ndarray:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field as Setting
 from torch import Tensor, nn
 
-from clickprompt.contracts import ClickBatch, ModelOutput, TokenBatch
+from clickprompt.contracts import ClickBatch, Hidden, ModelOutput, Reads, TokenBatch
 from clickprompt.ctr import CTRModel
 from clickprompt.language import FullTuning, PoolingName, Tuning, pool, untrained, wanted
-from clickprompt.methods.method import Method, Pretrainable, in_full
+from clickprompt.methods.method import Method, MethodConfig, Pretrainable, in_full
+from clickprompt.methods.parts import Parts
 from clickprompt.methods.prompts import PromptConfig, PromptGenerator
-from clickprompt.settings import Settings
 
 if TYPE_CHECKING:
     from clickprompt.language import MaskedTokenHead, PromptedEncoder
 
 
-class ClickPromptConfig(Settings):
+class ClickPromptConfig(MethodConfig):
     """ClickPrompt: the ID model writes soft prompts into every layer of a language model."""
+
+    reads: ClassVar[Reads] = "sentence"
+    hides: ClassVar[tuple[Hidden, ...]] = ("words",)
 
     kind: Literal["clickprompt"] = "clickprompt"
     prompt: PromptConfig = PromptConfig()
@@ -47,7 +50,7 @@ class ClickPrompt(Method, Pretrainable):
         tuning: Tuning | None = None,
     ) -> None:
         super().__init__()
-        self.ctr = ctr
+        self.ctr: CTRModel = ctr
         self.language = encoder
         self.pooling: PoolingName = pooling
         self.tuning: Tuning = tuning or FullTuning()
@@ -56,6 +59,16 @@ class ClickPrompt(Method, Pretrainable):
         self.language_head = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
         self.alpha = nn.Parameter(torch.tensor(config.alpha))
         self.masked_token_head: MaskedTokenHead | None = None
+
+    @classmethod
+    def from_parts(cls, config: ClickPromptConfig, parts: Parts) -> Self:
+        return cls(config, parts.ctr(), parts.encoder(), parts.language.pooling, parts.language.tuning)
+
+    def add_pretraining_heads(self, parts: Parts) -> None:
+        self.masked_token_head = parts.masked_token_head()
+
+    def encoders(self) -> tuple[PromptedEncoder, ...]:
+        return (self.language,)
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
         tokens = _tokens(batch)

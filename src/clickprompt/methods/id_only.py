@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from clickprompt.contracts import ClickBatch, ModelOutput
 from clickprompt.ctr import CTRModel
-from clickprompt.methods.method import Method
-from clickprompt.settings import Settings
+from clickprompt.methods.method import Method, MethodConfig
+from clickprompt.methods.parts import Parts
 
 
-class IDOnlyConfig(Settings):
+class IDOnlyConfig(MethodConfig):
     """The ID model alone, without any words."""
 
     kind: Literal["id-only"] = "id-only"
@@ -21,7 +21,11 @@ class IDOnly(Method):
 
     def __init__(self, ctr: CTRModel) -> None:
         super().__init__()
-        self.ctr = ctr
+        self.ctr: CTRModel = ctr
+
+    @classmethod
+    def from_parts(cls, config: IDOnlyConfig, parts: Parts) -> Self:
+        return cls(parts.ctr())
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
         return ModelOutput(self.ctr(batch.feature_ids, batch.lists))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from clickprompt.contracts import ClickBatch, FieldStatistics, ModelOutput
+from clickprompt.contracts import ClickBatch, FieldStatistics, Hidden, ModelOutput
 from clickprompt.ctr import CTRModel
-from clickprompt.methods.method import Method, Pretrainable, in_full
-from clickprompt.settings import Settings
+from clickprompt.methods.method import Method, MethodConfig, Pretrainable, in_full
+from clickprompt.methods.parts import Parts
 
 
-class MaskedFieldConfig(Settings):
+class MaskedFieldConfig(MethodConfig):
     """The ID model pretrained to recover masked fields, without any words: a control for ClickPrompt."""
+
+    hides: ClassVar[tuple[Hidden, ...]] = ("fields",)
 
     kind: Literal["masked-field"] = "masked-field"
     negatives: PositiveInt = 25
@@ -38,7 +40,7 @@ class MaskedField(Method, Pretrainable):
     def __init__(self, config: MaskedFieldConfig, ctr: CTRModel, statistics: FieldStatistics) -> None:
         super().__init__()
         self.config = config
-        self.ctr = ctr
+        self.ctr: CTRModel = ctr
         self.mask_vector = nn.Parameter(torch.zeros(ctr.config.embedding_width))
         self.recover = nn.Linear(ctr.representation_dim, ctr.num_fields * ctr.config.embedding_width)
         counts = torch.tensor(statistics.counts).long().clamp(min=1)
@@ -49,6 +51,10 @@ class MaskedField(Method, Pretrainable):
         self.register_buffer("offsets", offsets, persistent=False)
         per_value = torch.repeat_interleave(field_totals, offsets.diff())
         self.register_buffer("log_frequency", torch.log(counts / per_value.clamp(min=1)), persistent=False)
+
+    @classmethod
+    def from_parts(cls, config: MaskedFieldConfig, parts: Parts) -> Self:
+        return cls(config, parts.ctr(), parts.statistics)
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
         return ModelOutput(self.ctr(batch.feature_ids, batch.lists))

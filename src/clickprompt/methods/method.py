@@ -4,32 +4,67 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clickprompt.contracts import ClickBatch, ModelOutput
+from clickprompt.contracts import ClickBatch, Hidden, ModelOutput, Reads
 from clickprompt.ctr import CTRModel
 from clickprompt.ctr.embedding import EmbeddingTable
+from clickprompt.language import FullTuning, Tuning
+from clickprompt.settings import Settings
+
+if TYPE_CHECKING:
+    from clickprompt.language import PromptedEncoder
+    from clickprompt.methods.parts import Parts
 
 Part = Literal["ctr", "language", "frozen"]
+
+
+class MethodConfig(Settings):
+    """Settings of a method. What is said of the class holds for the model that the settings describe."""
+
+    reads: ClassVar[Reads] = "ids"
+    """What its batches must hold."""
+    hides: ClassVar[tuple[Hidden, ...]] = ()
+    """What its pretraining hides in each row."""
+    whole_batches: ClassVar[bool] = False
+    """Whether its pretraining compares the rows of a batch with each other, so that all must pass at once."""
+
+    kind: str
+    """Which method; each subclass sets its own name."""
+
+    def teaches(self, ids_alone: bool) -> bool:
+        """Whether its pretraining teaches what is then finetuned: the ID model alone, or the method itself."""
+        return True
 
 
 class Method(nn.Module, ABC):
     """A model that scores a batch of rows. It knows nothing of files, devices, optimizers or measures."""
 
-    ctr: CTRModel
-    """Its ID model."""
+    ctr: CTRModel | None
+    """Its ID model; None where it has none."""
+    tuning: Tuning = FullTuning()
+    """What of its language model is trained."""
+
+    @classmethod
+    @abstractmethod
+    def from_parts(cls, config: Any, parts: Parts) -> Self:
+        """Put the method together: its ID model, its encoder, and layers of its own with weights drawn now."""
 
     @abstractmethod
     def forward(self, batch: ClickBatch) -> ModelOutput:
         """Logit of each row."""
 
+    def encoders(self) -> tuple[PromptedEncoder, ...]:
+        """The encoders that read words; all of one shape."""
+        return ()
+
     def language_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters that came pretrained with the LM; they get the LM's learning rate, all others the ID side's."""
-        return ()
+        return (parameter for encoder in self.encoders() for parameter in encoder.parameters())
 
     def frozen_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters that nothing trains, whatever the learning rates."""
@@ -65,6 +100,9 @@ def in_full(logits: Tensor) -> Tensor:
 
 class Pretrainable(ABC):
     """A method that also learns without labels."""
+
+    def add_pretraining_heads(self, parts: Parts) -> None:  # noqa: B027
+        """Add what pretraining alone needs, such as the masked-token head of the encoder made last."""
 
     @abstractmethod
     def pretraining_loss(self, batch: ClickBatch) -> Tensor:

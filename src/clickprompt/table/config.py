@@ -22,6 +22,8 @@ class SplitConfig(Settings):
     """Seed of the shuffle."""
     drop_duplicates: bool = True
     """Keep the first of rows that are equal in every column of the file; given splits are looked at one by one."""
+    sample: float = Setting(default=1.0, gt=0, le=1)
+    """Share of the rows that is kept at all, drawn by `seed` before the split: for experiments on a small machine."""
 
 
 class DataConfig(Settings):

@@ -17,7 +17,7 @@ from clickprompt.table.config import DataConfig
 from clickprompt.table.prepared import FORMAT_VERSION, KIND, MANIFEST, PreparedTable
 from clickprompt.table.score_as import score_values, with_score_texts
 from clickprompt.table.sources.base import InputsNotFound
-from clickprompt.table.splitting import check_splits, chosen_order, first_of_equals, split_rows, tie_keys
+from clickprompt.table.splitting import check_splits, chosen_order, first_of_equals, sampled, split_rows, tie_keys
 from clickprompt.table.summary import summarise
 from clickprompt.table.text_table import write_texts
 from clickprompt.table.values import number_values
@@ -98,7 +98,7 @@ def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) ->
 
     order = chosen_order(config.split, table)
     kept = first_of_equals(table, order) if config.split.drop_duplicates else np.arange(table.frame.height)
-    splits = split_rows(config.split, table, order, kept, tie_keys(factors, labels, weights))
+    splits = split_rows(config.split, table, order, sampled(config.split, kept), tie_keys(factors, labels, weights))
     check_splits(splits, labels, weights)
     report(3, f"split by {order}")
 

@@ -18,6 +18,8 @@ from clickprompt.table.factors import Factors
 from clickprompt.table.raw import RawTable
 
 Order = Literal["time", "shuffle", "given"]
+_SAMPLE_STREAM = 1
+"""Draws of the sample, apart from those of the shuffle."""
 
 
 def split_sizes(rows: int, ratios: Sequence[float]) -> tuple[int, int, int]:
@@ -54,6 +56,15 @@ def first_of_equals(table: RawTable, order: Order) -> np.ndarray:
     ranges = list(table.given.values()) if order == "given" and table.given else [range(frame.height)]
     parts = (frame[part.start : part.stop].unique(columns, keep="first", maintain_order=True) for part in ranges)
     return np.concatenate([part[row].cast(pl.Int64).to_numpy() for part in parts])
+
+
+def sampled(config: SplitConfig, rows: np.ndarray) -> np.ndarray:
+    """The share of the rows that `config.sample` keeps, to the nearest row, in their own order."""
+    if config.sample == 1:
+        return rows
+    keep = round(len(rows) * config.sample)
+    draw = np.random.default_rng([config.seed, _SAMPLE_STREAM]).permutation(len(rows))[:keep]
+    return rows[np.sort(draw)]
 
 
 def split_rows(

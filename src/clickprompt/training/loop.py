@@ -158,7 +158,7 @@ def _take_step(
     whole = sum(amount(batch) for batch in micro_batches)
     step_loss = torch.zeros((), device=device)
     for batch in micro_batches:
-        with autocast(device, config.precision, reads_words=batch.tokens is not None):
+        with autocast(device, config.precision, reads_words=batch.has_sentences):
             part = loss(batch.to(device)) / max(whole, 1e-12)
         part.backward()
         step_loss += part.detach()

@@ -31,7 +31,7 @@ def score(
     done = 0
     try:
         for batch in batches:
-            with autocast(device, precision, reads_words=batch.tokens is not None):
+            with autocast(device, precision, reads_words=batch.has_sentences):
                 output = method(batch.to(device)).logits
             logits[batch.rows.numpy()] = output.float().cpu().numpy()
             done += len(batch)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from clickprompt.batches import Sentences, SplitReader, permute_within_fields
-from clickprompt.contracts import Progress, SplitName
+from clickprompt.contracts import Progress, Reads, SplitName
 from clickprompt.language import LanguageModelConfig, LanguageTokenizer, checkpoint_fingerprint
 from clickprompt.table import PreparedTable, prepare_table
 from clickprompt.text import TokenStore, build_token_store, token_store_key
@@ -26,13 +26,13 @@ class Data:
     checkpoint: str = ""
     """Fingerprint of the language model's weights as they were found."""
 
-    def reader(self, splits: Sequence[SplitName], *, words: bool, scoring: bool = False) -> SplitReader:
-        """Batches of one or more splits, with sentences where asked; `scoring` fixes the fields with `score_as`."""
+    def reader(self, splits: Sequence[SplitName], *, reads: Reads, scoring: bool = False) -> SplitReader:
+        """Batches of one or more splits, with what a model reads; `scoring` fixes the fields with `score_as`."""
         return SplitReader(
             [self.table.split(name) for name in splits],
             self.table.embedding_rows,
             self.table.statistics,
-            self.sentences if words else None,
+            self.sentences if reads == "sentence" else None,
             self.table.scored_as if scoring else None,
             self.table.members,
         )

@@ -49,7 +49,7 @@ def compare(
     if BASE not in test:
         return []
     labels = np.asarray(data.table.split("test").labels)
-    groups = _groups(data)
+    groups = groups_of(data)
     base = test_logits(run, BASE)
     compared = []
     for model, record in test.items():
@@ -106,7 +106,7 @@ def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progre
         "split": "test",
         **known,
         "seed": recipe.seed,
-        "pretrain_rows": None if model == "id-only" else recipe.pretrain.rows,
+        "pretrain_rows": recipe.pretraining.rows if recipe.starts_pretrained(model) else None,
         **{name: trained[name] for name in _OF_TRAINING},
         "bundle_bytes": sum(file.stat().st_size for file in run.bundle(model).rglob("*") if file.is_file()),
     }
@@ -116,9 +116,8 @@ def _measure(
     recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progress: Progress, inputs: str
 ) -> dict[str, Any]:
     bundle = load_bundle(run.bundle(model))
-    words = model == "clickprompt-with-lm"
     device = choose_device(recipe.device)
-    reader = data.reader(["test"], words=words, scoring=True)
+    reader = data.reader(["test"], reads=recipe.reads(model), scoring=True)
     report = progress.start(f"score test rows with {model}", len(reader), "rows")
     started = time.perf_counter()
     precision = finetuning_config(recipe, model).precision
@@ -128,7 +127,7 @@ def _measure(
     measures = evaluate_scores(
         reader.labels,
         logits,
-        groups=_groups(data),
+        groups=groups_of(data),
         weights=reader.weights,
         slices=_slices(data),
         calibrated_logits=calibrated,
@@ -143,12 +142,12 @@ def _measure(
 
 def _reading(recipe: Recipe, model: ModelName) -> dict[str, Any] | None:
     """What else decides the logits of a model that reads words."""
-    if model != "clickprompt-with-lm" or recipe.language_model is None:
+    if recipe.reads(model) == "ids" or recipe.language_model is None:
         return None
     return recipe.language_model.model_dump(mode="json", exclude=set(LanguageModelConfig.of_training))
 
 
-def _groups(data: Data) -> np.ndarray | None:
+def groups_of(data: Data) -> np.ndarray | None:
     """The value index of each test row's user; None where the table names no group field."""
     schema = data.table.schema
     if schema.group_field is None:

@@ -13,7 +13,7 @@ from clickprompt.bundle import read_bundle_manifest, save_bundle
 from clickprompt.contracts import Progress
 from clickprompt.ctr import count_parameters
 from clickprompt.evaluation import auc, log_loss
-from clickprompt.methods import ClickPrompt, IDOnlyConfig, Method
+from clickprompt.methods import Method
 from clickprompt.training import (
     BestWeights,
     FinetuneConfig,
@@ -25,9 +25,9 @@ from clickprompt.training import (
     planned_steps,
     train,
 )
-from clickprompt.workflows.build import new_clickprompt, new_id_only
+from clickprompt.workflows.build import new_method
 from clickprompt.workflows.calibrate import Calibration, calibrate
-from clickprompt.workflows.compiling import compiled
+from clickprompt.workflows.compiling import compile_interaction, compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.pretrain import (
@@ -41,27 +41,35 @@ from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.scoring import score_rows
 from clickprompt.workflows.seeds import seed_for, seed_torch
-from clickprompt.workflows.tuning import check_tuning, language_learning_rate, training_inputs, tuned
+from clickprompt.workflows.tuning import check_tuning, language_inputs, language_learning_rate, training_inputs, tuned
 
 
 def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
     """Fingerprint of everything that decides a model's weights; its calibrator is fitted after them."""
-    config = finetuning_config(recipe, model)
-    return inputs_of(
-        model=model,
-        start=None if model == "id-only" else pretraining_inputs(recipe, data),
-        data=data.table.fingerprint,
-        ctr_model=recipe.ctr_model.model_dump(mode="json"),
-        pooling=recipe.language_model and recipe.language_model.pooling if model == "clickprompt-with-lm" else None,
-        finetune=training_inputs(recipe, config),
-        seed=recipe.seed,
-        machine=machine(recipe.device, config.precision, words=model == "clickprompt-with-lm"),
-    )
+    config, pretrained = finetuning_config(recipe, model), recipe.starts_pretrained(model)
+    words = recipe.tunes_words(model)
+    inputs = {
+        "model": model,
+        "start": pretraining_inputs(recipe, data) if pretrained else None,
+        "data": data.table.fingerprint,
+        "ctr_model": recipe.ctr_model.model_dump(mode="json"),
+        "pooling": recipe.language_model and recipe.language_model.pooling if words else None,
+        "finetune": training_inputs(recipe, config),
+        "seed": recipe.seed,
+        "machine": machine(recipe.device, config.precision, words=words),
+    }
+    if not pretrained and recipe.reads(model) != "ids":  # else the pretrained state knows of these
+        inputs |= {
+            "words": data.fingerprint,
+            "language_model": language_inputs(recipe),
+            "method": recipe.method.model_dump(mode="json"),
+        }
+    return inputs_of(**inputs)
 
 
 def finetuning_config(recipe: Recipe, model: ModelName) -> FinetuneConfig:
     """The settings that train this model."""
-    return recipe.finetune_with_language_model if model == "clickprompt-with-lm" else recipe.finetune
+    return recipe.finetune_with_language_model if recipe.tunes_words(model) else recipe.finetune
 
 
 def finetuned(recipe: Recipe, model: ModelName, run: RunFolder, data: Data) -> dict[str, Any] | None:
@@ -90,10 +98,10 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
             recalibrate(recipe, model, config, run, data, inputs, trained, progress)
         return
     check_tuning(recipe, config)
-    words = model == "clickprompt-with-lm"
-    method: Method = new_clickprompt(recipe, data, masked_token_head=False) if words else new_id_only(recipe, data)
+    served = recipe.served(model)
+    method = new_method(served, recipe, data)
     pretrain_seconds = 0.0
-    if model != "id-only":
+    if recipe.starts_pretrained(model):
         state = run.done(PRETRAINED, pretraining_inputs(recipe, data))
         if state is None:
             pretrain(recipe, run, data, progress)
@@ -115,10 +123,10 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
     save_bundle(
         run.bundle(model),
         method.cpu(),
-        method_config=recipe.method if words else IDOnlyConfig(),
+        method_config=served,
         ctr_config=recipe.ctr_model,
-        language_config=recipe.language_model if isinstance(method, ClickPrompt) else None,
-        tokenizer=data.tokenizer if words else None,
+        language_config=None if served.reads == "ids" else recipe.language_model,
+        tokenizer=None if served.reads == "ids" else data.tokenizer,
         vocabulary=data.table.vocabulary(),
         calibrator=None if calibration is None else calibration.calibrator,
         measures={"validation_auc": result.best_auc},
@@ -147,12 +155,12 @@ def _train(
     method: Method, recipe: Recipe, model: ModelName, data: Data, progress: Progress
 ) -> tuple[TrainingResult, Calibration | None]:
     """Train and calibrate on validation rows; the method then holds its best weights."""
-    words = isinstance(method, ClickPrompt)
+    reads, words = recipe.reads(model), recipe.tunes_words(model)
     config = finetuning_config(recipe, model)
     device = choose_device(recipe.device)
     micro_batch_size = config.micro_batch_size or sentences_at_once(device)
     steps = TrainingSteps(
-        data.reader(["train"], words=words),
+        data.reader(["train"], reads=reads),
         batch_size=config.batch_size,
         micro_batch_size=micro_batch_size,
         seed=seed_for(recipe.seed, "finetune rows"),
@@ -160,7 +168,7 @@ def _train(
     )
     # As trained, `score_as` aside: clicks came from real positions, so weights that still hold the bias of positions in
     # the items would win on rows whose position is fixed.
-    validation_rows = data.reader(["validation"], words=words)
+    validation_rows = data.reader(["validation"], reads=reads)
     labels, weights = np.asarray(validation_rows.labels), validation_rows.weights
 
     def validation_logits(reader: SplitReader) -> np.ndarray:
@@ -175,8 +183,7 @@ def _train(
     rates = {"ctr": config.ctr_learning_rate, "language": 0.0}
     if isinstance(config, FinetuneWithLanguageModelConfig):
         rates["language"] = language_learning_rate(recipe, config)
-    if config.compile_interaction:
-        method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
+    compile_interaction(method, config, steps.micro_batch_size, reads)
     with tuned(method, recipe, rates["language"], f"finetune {model}", progress):
         optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
         with compiled(method, recipe, config, device):
@@ -199,5 +206,5 @@ def _train(
             )
     if config.calibration == "none":
         return result, None
-    logits = validation_logits(data.reader(["validation"], words=words, scoring=True))
+    logits = validation_logits(data.reader(["validation"], reads=reads, scoring=True))
     return result, calibrate(config.calibration, labels, logits, weights, recipe.seed, model, progress)

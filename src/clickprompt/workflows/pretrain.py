@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 
 from clickprompt.batches import TrainingSteps, sentences_at_once
 from clickprompt.bundle import save_weights
 from clickprompt.contracts import Progress, SplitName
-from clickprompt.methods import ClickPromptConfig, Method, Pretrainable
+from clickprompt.methods import Method, Pretrainable
 from clickprompt.settings import ClickPromptError
 from clickprompt.training import TrainingResult, build_optimizer, choose_device, planned_steps, train
-from clickprompt.workflows.build import new_clickprompt, new_masked_field
-from clickprompt.workflows.compiling import compiled
+from clickprompt.workflows.build import new_method
+from clickprompt.workflows.compiling import compile_interaction, compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recipe import Recipe
@@ -34,9 +35,9 @@ def pretraining_inputs(recipe: Recipe, data: Data) -> str:
         ctr_model=recipe.ctr_model.model_dump(mode="json"),
         language_model=language_inputs(recipe),
         method=recipe.method.model_dump(mode="json"),
-        pretrain=training_inputs(recipe, recipe.pretrain),
+        pretrain=training_inputs(recipe, recipe.pretraining),
         seed=recipe.seed,
-        machine=machine(recipe.device, recipe.pretrain.precision, words=isinstance(recipe.method, ClickPromptConfig)),
+        machine=machine(recipe.device, recipe.pretraining.precision, words=recipe.method.reads != "ids"),
     )
 
 
@@ -45,16 +46,15 @@ def pretrain(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> 
     if not recipe.pretrains:
         models = ", ".join(recipe.trained_models)
         raise ClickPromptError(
-            f"models: [{models}] start without pretraining; choose method.kind clickprompt or more models"
+            f"models: [{models}] start without pretraining; choose other models or another method, or set pretrain"
         )
     inputs = pretraining_inputs(recipe, data)
     if run.done(STEP, inputs) is not None:
         progress.say(f"pretrain: already done, {run.step(STEP)}")
         return inputs
-    check_tuning(recipe, recipe.pretrain)
-    words = isinstance(recipe.method, ClickPromptConfig)
-    method = new_clickprompt(recipe, data, masked_token_head=True) if words else new_masked_field(recipe, data)
-    result = _train(method, recipe, data, words, progress)
+    check_tuning(recipe, recipe.pretraining)
+    method = new_method(recipe.method, recipe, data, pretraining=True)
+    result = _train(method, recipe, data, progress)
     weights = {name: tensor for name, tensor in method.state_dict().items() if name.startswith(_KEPT)}
     summary = {"seconds": result.seconds, "steps": result.steps, "samples": result.samples}
     with run.write_step(STEP, inputs, summary) as folder:
@@ -79,23 +79,23 @@ def load_pretrained(method: Method, folder: Path) -> None:
     method.load_state_dict({name: weights[name] for name in wanted}, strict=False)
 
 
-def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Progress) -> TrainingResult:
+def _train(method: Method, recipe: Recipe, data: Data, progress: Progress) -> TrainingResult:
     assert isinstance(method, Pretrainable)
-    config = recipe.pretrain
+    config, reads = recipe.pretraining, recipe.method.reads
     device = choose_device(recipe.device)
     splits: tuple[SplitName, ...] = ("train",) if config.rows == "train" else ("train", "validation")
     steps = TrainingSteps(
-        data.reader(splits, words=words),
+        data.reader(splits, reads=reads),
         batch_size=config.batch_size,
-        micro_batch_size=config.micro_batch_size or sentences_at_once(device),
+        micro_batch_size=_micro_batch_size(recipe, device),
         seed=seed_for(recipe.seed, "pretrain rows"),
         oov_dropout=config.oov_dropout,
         mask_rate=config.mask_rate,
+        hides=recipe.method.hides,
     )
     method.to(device)
     rates = {"ctr": config.ctr_learning_rate, "language": language_learning_rate(recipe, config)}
-    if config.compile_interaction:
-        method.ctr.compile_interaction(min(config.batch_size, steps.micro_batch_size) if words else config.batch_size)
+    compile_interaction(method, config, steps.micro_batch_size, reads)
     with tuned(method, recipe, rates["language"], "pretrain", progress):
         optimizer = build_optimizer(method.parts(), rates, config, method.embedding_tables())
         with compiled(method, recipe, config, device):
@@ -115,3 +115,15 @@ def _train(method: Method, recipe: Recipe, data: Data, words: bool, progress: Pr
                 report=report,
                 log_every=max(1, total // 200),
             )
+
+
+def _micro_batch_size(recipe: Recipe, device: torch.device) -> int:
+    config = recipe.pretraining
+    if not recipe.method.whole_batches:
+        return config.micro_batch_size or sentences_at_once(device)
+    if config.micro_batch_size is not None and config.micro_batch_size < config.batch_size:
+        raise ClickPromptError(
+            f"pretrain.micro_batch_size is {config.micro_batch_size}, but {recipe.method.kind} compares all "
+            f"{config.batch_size} rows of a batch with each other; leave it out, or lower pretrain.batch_size"
+        )
+    return config.batch_size

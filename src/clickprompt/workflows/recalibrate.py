@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from clickprompt.bundle import load_bundle, replace_calibrator
 from clickprompt.contracts import Progress
@@ -40,7 +39,7 @@ def recalibrate(
     """
     calibration = None
     if config.calibration != "none":
-        logits = _validation_logits(model, config, run, data, choose_device(recipe.device), progress)
+        logits = _validation_logits(recipe, model, config, run, data, progress)
         rows = data.table.split("validation")
         calibration = calibrate(
             config.calibration, np.asarray(rows.labels), logits, rows.weights, recipe.seed, model, progress
@@ -58,10 +57,10 @@ def recalibrate(
 
 
 def _validation_logits(
-    model: ModelName, config: FinetuneConfig, run: RunFolder, data: Data, device: torch.device, progress: Progress
+    recipe: Recipe, model: ModelName, config: FinetuneConfig, run: RunFolder, data: Data, progress: Progress
 ) -> np.ndarray:
-    words = model == "clickprompt-with-lm"
-    reader = data.reader(["validation"], words=words, scoring=True)
+    device = choose_device(recipe.device)
+    reader = data.reader(["validation"], reads=recipe.reads(model), scoring=True)
     report = progress.start(f"score validation rows with {model}", len(reader), "rows")
     method = load_bundle(run.bundle(model)).method.to(device)
     return score_rows(method, reader, device, config.precision, report, config.micro_batch_size)

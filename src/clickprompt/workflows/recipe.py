@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import yaml
 from pydantic import Field as Setting
 from pydantic import NonNegativeInt, ValidationError, field_validator, model_validator
 
+from clickprompt.contracts import Reads
 from clickprompt.ctr import AnyCTRModelConfig
 from clickprompt.ctr.dcn_v2 import DCNv2Config
 from clickprompt.language import LanguageModelConfig
-from clickprompt.methods import AnyMethodConfig, ClickPromptConfig
-from clickprompt.settings import ClickPromptError, Settings, explain
+from clickprompt.methods import BASE, MODELS, AnyMethodConfig, ClickPromptConfig, MethodConfig, Model
+from clickprompt.settings import ClickPromptError, Settings, did_you_mean, explain
 from clickprompt.storage import clear_disk_errors
 from clickprompt.table import DataConfig
 from clickprompt.training import DeviceName, FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig
 
-ModelName = Literal["id-only", "clickprompt-without-lm", "clickprompt-with-lm", "masked-field"]
-"""What a run can train: the plain ID model; ClickPrompt, served both ways; the control without words."""
-
-_MODELS_OF: dict[str, tuple[ModelName, ...]] = {
-    "clickprompt": ("id-only", "clickprompt-without-lm", "clickprompt-with-lm"),
-    "id-only": ("id-only",),
-    "masked-field": ("id-only", "masked-field"),
-}
+ModelName = str
+"""One of the models that `clickprompt.methods.MODELS` names."""
 
 
 class Recipe(Settings):
@@ -40,8 +35,8 @@ class Recipe(Settings):
     """The language model; null where no method needs one."""
     method: AnyMethodConfig = ClickPromptConfig()
     """How the two meet."""
-    pretrain: PretrainConfig = PretrainConfig()
-    """Pretraining without labels; unused by `id-only`."""
+    pretrain: PretrainConfig | None = PretrainConfig()
+    """Pretraining without labels, for methods that have one; null: models start as they are, an ablation."""
     finetune: FinetuneConfig = FinetuneConfig()
     """Training on clicks of every model that is the ID model alone."""
     finetune_with_language_model: FinetuneWithLanguageModelConfig = FinetuneWithLanguageModelConfig()
@@ -60,15 +55,18 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        known = _MODELS_OF[self.method.kind]
-        for model in self.models or ():
-            if model not in known:
-                raise ValueError(f"models: {model} needs another method than {self.method.kind}, which trains {known}")
+        known = tuple(model.name for model in MODELS[self.method.kind])
+        for name in self.models or ():
+            if name not in known:
+                raise ValueError(f"models: method {self.method.kind} trains no {name}{did_you_mean(name, known)}")
+            if name not in self._trainable:
+                raise ValueError(f"models: {name} would be the plain ID model, for no pretraining reaches it; drop it")
         if self.reads_words and self.language_model is None:
-            raise ValueError("method clickprompt needs a language_model")
+            raise ValueError(f"method {self.method.kind} needs a language_model")
         if self.language_model is not None and self.language_model.tuning.kind == "frozen":
             for name in ("pretrain", "finetune_with_language_model"):
-                rate = getattr(self, name).language_learning_rate
+                section = getattr(self, name)
+                rate = section and section.language_learning_rate
                 if rate:
                     raise ValueError(
                         f"{name}.language_learning_rate is {rate:g}, but language_model.tuning is frozen; drop either"
@@ -78,19 +76,54 @@ class Recipe(Settings):
     @property
     def trained_models(self) -> tuple[ModelName, ...]:
         """The models a run trains, the plain ID model first."""
+        return tuple(name for name in self._trainable if name in (self.models or self._trainable))
+
+    @property
+    def _trainable(self) -> tuple[ModelName, ...]:
+        """The models of the method, but those that have nothing over the plain ID model."""
         return tuple(
-            name for name in _MODELS_OF[self.method.kind] if name in (self.models or _MODELS_OF[self.method.kind])
+            model.name
+            for model in MODELS[self.method.kind]
+            if model is BASE or self.starts_pretrained(model.name) or self.served(model.name).kind != "id-only"
         )
+
+    def model(self, name: ModelName) -> Model:
+        """What is known of one of the method's models."""
+        return next(model for model in MODELS[self.method.kind] if model.name == name)
+
+    def served(self, name: ModelName) -> MethodConfig:
+        """Settings of what is finetuned and saved under this name."""
+        return self.model(name).served(self.method)
+
+    def reads(self, name: ModelName) -> Reads:
+        """What this model reads of a row when it is finetuned and served."""
+        return self.served(name).reads
+
+    def starts_pretrained(self, name: ModelName) -> bool:
+        """Whether this model starts from a pretrained state."""
+        model = self.model(name)
+        return self.pretrain is not None and model.pretrained and self.method.teaches(model.served_as is not None)
+
+    def tunes_words(self, name: ModelName) -> bool:
+        """Whether clicks train a language model in it: by `finetune_with_language_model` then."""
+        return self.reads(name) in ("sentence", "sides")
 
     @property
     def pretrains(self) -> bool:
         """Whether any trained model starts from a pretrained state."""
-        return any(name != "id-only" for name in self.trained_models)
+        return any(map(self.starts_pretrained, self.trained_models))
 
     @property
     def reads_words(self) -> bool:
         """Whether sentences are needed at all."""
-        return any(name.startswith("clickprompt") for name in self.trained_models)
+        reads = [self.reads(name) for name in self.trained_models]
+        return any(of != "ids" for of in [*reads, *([self.method.reads] if self.pretrains else [])])
+
+    @property
+    def pretraining(self) -> PretrainConfig:
+        """The section `pretrain`, where it is known to be there."""
+        assert self.pretrain is not None
+        return self.pretrain
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -98,7 +131,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises ClickPromptError that names the file, the setting, and the nearest known name.
     """
-    data = _read_yaml(path)
+    data = read_yaml(path)
     for override in overrides:
         _apply(data, override)
     return parse_recipe(data, str(path))
@@ -132,24 +165,25 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, what: str = "recipe") -> dict[str, Any]:
+    """A YAML file's settings; `what` the file is, for errors. Raises ClickPromptError where it holds none."""
     if not path.exists():
-        raise ClickPromptError(f"{path}: no such recipe")
+        raise ClickPromptError(f"{path}: no such {what}")
     with clear_disk_errors(path):
         content = path.read_bytes()
     try:
         data = yaml.load(content.decode("utf-8"), Loader=_StrictLoader)
     except UnicodeDecodeError as error:
-        raise ClickPromptError(f"{path}: not UTF-8 text (byte {error.start}); save the recipe as UTF-8") from None
+        raise ClickPromptError(f"{path}: not UTF-8 text (byte {error.start}); save the {what} as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ClickPromptError(f"{path}, line {line}: not YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ClickPromptError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
-        raise ClickPromptError(f"{path}: not a recipe: brackets within brackets without end") from None
+        raise ClickPromptError(f"{path}: not a {what}: brackets within brackets without end") from None
     if not isinstance(data, dict):
-        raise ClickPromptError(f"{path}: a recipe is a list of settings such as `seed: 42`; this file holds none")
+        raise ClickPromptError(f"{path}: a {what} is a list of settings such as `seed: 42`; this file holds none")
     return data
 
 

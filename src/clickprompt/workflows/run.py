@@ -24,8 +24,9 @@ from clickprompt.workflows.tuning import check_tuning
 def run(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[dict[str, Any]]:
     """Do everything the recipe asks for; return the records of `metrics.json`."""
     if not folder.prepared.exists():  # what cannot be trained is told before the long work
-        check_tuning(recipe, recipe.pretrain)
-        if "clickprompt-with-lm" in recipe.trained_models:
+        if recipe.pretrains:
+            check_tuning(recipe, recipe.pretraining)
+        if any(map(recipe.tunes_words, recipe.trained_models)):
             check_tuning(recipe, recipe.finetune_with_language_model)
     data = prepare(recipe, folder.prepared, progress)
     if recipe.pretrains:

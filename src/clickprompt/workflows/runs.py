@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,19 @@ NUMBERS = 2
 
 
 class RunFolder:
-    """`prepared/`, `steps/<name>/`, `bundles/<model>/` and the reports of one run."""
+    """`prepared/`, `steps/<name>/`, `bundles/<model>/` and the reports of one run.
 
-    def __init__(self, path: Path, prepared: Path | None = None) -> None:
+    `shared`: places outside `path` for steps that several runs have in common, by name.
+    """
+
+    def __init__(self, path: Path, prepared: Path | None = None, shared: Mapping[str, Path] | None = None) -> None:
         self.path = path
         self.prepared = prepared or path / "prepared"
+        self.shared = dict(shared or {})
 
     def step(self, name: str) -> Path:
         """Folder of a step's result."""
-        return self.path / "steps" / name
+        return self.shared.get(name) or self.path / "steps" / name
 
     def bundle(self, model: str) -> Path:
         """Folder of a model's bundle."""

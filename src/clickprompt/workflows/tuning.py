@@ -10,7 +10,7 @@ from torch import nn
 
 from clickprompt.contracts import Progress
 from clickprompt.language import FullTuning, LanguageModelConfig, adapters_of
-from clickprompt.methods import ClickPrompt, Method
+from clickprompt.methods import Method
 from clickprompt.training import FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig
 from clickprompt.workflows.recipe import Recipe
 from clickprompt.workflows.seeds import seed_torch
@@ -63,18 +63,19 @@ def tuned(method: Method, recipe: Recipe, learning_rate: float, task: str, progr
     Raises ClickPromptError where LoRA is asked for and peft is not installed.
     """
     with ExitStack() as stack:
-        if isinstance(method, ClickPrompt):
-            if method.tuning.kind == "lora" and learning_rate:
-                from clickprompt.language import adapted
+        if method.tuning.kind == "lora" and learning_rate and method.encoders():
+            from clickprompt.language import adapted
 
-                seed_torch(recipe.seed, f"{task} adapters")
-                stack.enter_context(adapted(method.language, method.tuning))
+            seed_torch(recipe.seed, f"{task} adapters")
+            for encoder in method.encoders():
+                stack.enter_context(adapted(encoder, method.tuning))
+        if method.encoders():
             _say(method, learning_rate, task, progress)
         yield
 
 
-def _say(method: ClickPrompt, learning_rate: float, task: str, progress: Progress) -> None:
-    adapters = {id(parameter) for parameter in adapters_of(method.language)}
+def _say(method: Method, learning_rate: float, task: str, progress: Progress) -> None:
+    adapters = {id(parameter) for encoder in method.encoders() for parameter in adapters_of(encoder)}
     whole = _numbers([p for p in method.language_parameters() if id(p) not in adapters])
     trained = _numbers(method.parts()["language"]) if learning_rate else 0
     if trained == whole:
