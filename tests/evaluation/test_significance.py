@@ -1,11 +1,13 @@
 """DeLong against the O(mn) textbook, the bootstrap against a loop over the same draws, Welch against SciPy."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from clickprompt.evaluation import bootstrap_over_groups, delong_test, delong_variance, welch_test
+from clickprompt.evaluation import bootstrap_over_groups, bootstrap_over_rows, delong_test, delong_variance, welch_test
 from clickprompt.evaluation.bootstrap import draw
 from clickprompt.evaluation.welch import student_t_two_sided
 from clickprompt.settings import ClickPromptError
@@ -113,6 +115,29 @@ def test_bootstrap_over_single_rows_is_as_wide_as_delong():
     test = bootstrap_over_groups(labels, a, b, np.arange(1500), samples=800)
     reference = delong_test(labels, a, b)
     assert test.high - test.low == pytest.approx(reference.high - reference.low, rel=0.12)
+
+
+def test_bootstrap_over_rows_is_that_over_groups_of_one():
+    labels, a, b, _ = two_models()
+    test = bootstrap_over_rows(labels, a, b, samples=50, seed=4)
+    assert test == bootstrap_over_groups(labels, a, b, np.arange(400), samples=50, seed=4)
+    with pytest.raises(ClickPromptError, match="samples is 0"):
+        bootstrap_over_rows(labels, a, b, samples=0)
+
+
+def test_bootstrap_over_rows_of_four_rows_by_all_draws():
+    labels, a, b = np.array([1, 0, 1, 0]), np.array([4.0, 3, 2, 1]), np.array([1.0, 2, 3, 3])
+    every = []
+    for rows in itertools.product(range(4), repeat=4):
+        pairs = [(p, n) for p in rows for n in rows if labels[p] and not labels[n]]
+        wins = [[(s[p] > s[n]) + 0.5 * (s[p] == s[n]) for p, n in pairs] for s in (a, b)]
+        if pairs:
+            every.append((sum(wins[0]) - sum(wins[1])) / len(pairs))
+    test = bootstrap_over_rows(labels, a, b, samples=2000)
+    assert test.difference == pytest.approx(0.75 - 0.375)
+    assert (test.low, test.high) == pytest.approx(np.quantile(every, [0.025, 0.975]), abs=1e-12)
+    assert test.p_value == pytest.approx(2 * np.mean(np.array(every) <= 0), abs=0.06)
+    assert test.samples / 2000 == pytest.approx(len(every) / 4**4, abs=0.03)
 
 
 def test_bootstrap_over_users_is_wider_where_rows_repeat():

@@ -74,6 +74,23 @@ def test_tail_limit_equals_a_slow_search(share):
         )
 
 
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_the_tail_is_where_the_last_rows_end(share):
+    """Walking from the least frequent value: the tail ends with the counts among which the share falls, or before."""
+    for seed in range(20):
+        counts = sorted(np.random.default_rng(seed).zipf(1.6, 80).clip(max=500).tolist())
+        walked, at = 0, 0
+        while walked + counts[at] <= share * sum(counts):
+            walked += counts[at]
+            at += 1
+        before = max((count for count in counts if count < counts[at]), default=0)
+        limit = tail_limit(counts, share)
+        assert limit in (before, counts[at])
+        level = counts.count(counts[at]) * counts[at]
+        tail = sum(count for count in counts if count <= limit)
+        assert abs(tail - share * sum(counts)) <= level / 2
+
+
 def test_tail_limit_by_hand():
     assert tail_limit([50, 30, 10, 5, 5]) == 10
     assert tail_limit([50, 30, 0, 10, 5, 5], tail_share=0.1) == 5

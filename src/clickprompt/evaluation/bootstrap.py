@@ -1,4 +1,4 @@
-"""Paired bootstrap over users: rows of one user are not independent, users are."""
+"""Paired bootstrap of an AUC difference, over rows or over users: rows of one user are not independent, users are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clickprompt.settings import ClickPromptError
 
 @dataclass(frozen=True)
 class BootstrapTest:
-    """An AUC difference and how far it moves when other users had been drawn."""
+    """An AUC difference and how far it moves when other users (or rows) had been drawn."""
 
     difference: float
     """AUC(a) − AUC(b) on all rows."""
@@ -26,7 +26,7 @@ class BootstrapTest:
     p_value: float
     """Two-sided: twice the smaller share of resampled differences on either side of 0, at least 2/(samples + 1)."""
     groups: int
-    """Users that were drawn from."""
+    """Users (or rows) that were drawn from."""
     samples: int
     """Resamples that held both classes."""
 
@@ -51,11 +51,30 @@ def bootstrap_over_groups(
     codes, count = group_codes(checked_groups(groups, rows))
     if count < 2:
         raise ClickPromptError("groups: all rows are of one group; a bootstrap needs two, name another group_field")
+    return _test(clicks, a, b, codes, count, samples, seed)
+
+
+def bootstrap_over_rows(
+    labels: npt.ArrayLike, scores_a: npt.ArrayLike, scores_b: npt.ArrayLike, *, samples: int = 1000, seed: int = 0
+) -> BootstrapTest:
+    """The same with every row a group of its own: for rows that are independent, as DeLong's test takes them.
+
+    Raises ClickPromptError as `auc` does.
+    """
+    clicks = checked_labels(labels, both_classes=True)
+    rows = len(clicks)
+    a, b = checked_scores(scores_a, rows, "scores_a"), checked_scores(scores_b, rows, "scores_b")
+    return _test(clicks, a, b, np.arange(rows), rows, samples, seed)
+
+
+def _test(
+    clicks: Bools, a: Floats, b: Floats, codes: npt.NDArray, count: int, samples: int, seed: int
+) -> BootstrapTest:
     if samples < 1:
         raise ClickPromptError(f"samples is {samples}; expected 1 or more")
     resampled = _differences(_Presorted(clicks, a, codes), _Presorted(clicks, b, codes), count, samples, seed)
     if not len(resampled):
-        raise ClickPromptError(f"groups: no draw of the {count} groups held both classes; use more rows")
+        raise ClickPromptError(f"groups: no draw of the {count:,} groups held both classes; use more rows")
     low, high = np.quantile(resampled, [0.025, 0.975])
     beyond = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
     return BootstrapTest(
@@ -79,9 +98,9 @@ def _differences(a: _Presorted, b: _Presorted, groups: int, samples: int, seed: 
     differences = np.full(samples, np.nan)
     for sample in range(samples):
         times = draw(generator, groups)
-        pairs = a.pairs(times)
+        wins, pairs = a.wins(times)
         if pairs:
-            differences[sample] = (a.wins(times) - b.wins(times)) / pairs
+            differences[sample] = (wins - b.wins(times)[0]) / pairs
     return differences[~np.isnan(differences)]
 
 
@@ -96,13 +115,11 @@ class _Presorted:
         self.below = np.searchsorted(negative, positive, "left")
         self.not_above = np.searchsorted(negative, positive, "right")
 
-    def pairs(self, times: npt.NDArray[np.int32]) -> int:
-        """Pairs of a click and a non-click in this draw."""
-        return int(times[self.positive].sum()) * int(times[self.negative].sum())
-
-    def wins(self, times: npt.NDArray[np.int32]) -> float:
-        """Pairs in order, ties half."""
+    def wins(self, times: npt.NDArray[np.int32]) -> tuple[float, int]:
+        """Pairs in order, ties half, and all pairs of a click and a non-click in this draw."""
         # Whole numbers: exact, and no BLAS threads to wait for in a thousand short products.
         passed = np.zeros(len(self.negative) + 1, dtype=np.int64)
         np.cumsum(times[self.negative], out=passed[1:])
-        return int(np.dot(times[self.positive], passed[self.below] + passed[self.not_above])) / 2
+        drawn = times[self.positive]
+        won = int(np.dot(drawn, passed[self.below] + passed[self.not_above]))
+        return won / 2, int(drawn.sum()) * int(passed[-1])

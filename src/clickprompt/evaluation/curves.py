@@ -27,7 +27,7 @@ def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, *, points: int = 500
     clicks = checked_labels(labels, both_classes=True)
     blocks = tie_blocks(checked_scores(scores, len(clicks)))
     sizes = np.diff(blocks.starts, append=len(clicks))
-    hits = blocks.totals(clicks.astype(np.int64))
+    hits = np.diff(blocks.before(clicks[blocks.order]))
     true = np.concatenate([[0], np.cumsum(hits[::-1])]) / hits.sum()
     false = np.concatenate([[0], np.cumsum((sizes - hits)[::-1])]) / (sizes - hits).sum()
     if len(true) > points:

@@ -14,7 +14,7 @@ from clickprompt.evaluation.checks import (
     checked_scores,
     checked_weights,
 )
-from clickprompt.evaluation.order import changes, stable_order, tie_blocks
+from clickprompt.evaluation.order import changes, group_codes, ranks, running, tie_blocks
 from clickprompt.settings import ClickPromptError
 
 
@@ -42,15 +42,17 @@ def _plain_auc(positive: Floats, negative: Floats) -> float:
 
 def _weighted_auc(clicks: Bools, scores: Floats, weights: npt.NDArray[np.float64]) -> float:
     blocks = tie_blocks(scores)
-    positive = blocks.totals(weights * clicks)
-    negative = blocks.totals(weights * ~clicks)
-    below = np.cumsum(negative) - negative
-    pairs = positive.sum() * negative.sum()
+    hits, ordered = clicks[blocks.order], weights[blocks.order]
+    passed = np.zeros(len(ordered) + 1)
+    np.cumsum(np.where(hits, 0, ordered), out=passed[1:])
+    bounds = passed[np.append(blocks.starts, len(ordered))]  # weight of non-clicks before each block
+    ordered *= hits
+    pairs = ordered.sum() * passed[-1]
     if not pairs:
         raise ClickPromptError(
             "weights: every row of one class weighs 0; AUC needs both classes, check the weight column"
         )
-    return float(np.dot(positive, below + negative / 2) / pairs)
+    return float(np.dot(ordered, (bounds[:-1] + bounds[1:])[blocks.block]) / (2 * pairs))
 
 
 def grouped_auc(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayLike) -> float | None:
@@ -60,24 +62,37 @@ def grouped_auc(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayL
     """
     clicks = checked_labels(labels, both_classes=True)
     values = checked_scores(scores, len(clicks))
-    owners = checked_groups(groups, len(clicks))
-    order = stable_order(values)
-    order = order[stable_order(owners[order])]
-    group_starts = changes(owners[order])
-    starts = changes(values[order], owners[order])
-    ordered = clicks[order]
-    positive = np.add.reduceat(ordered, starts, dtype=np.int64)
-    negative = np.diff(starts, append=len(order)) - positive
+    codes, _ = group_codes(checked_groups(groups, len(clicks)))
+    ordered = _packed(codes, ranks(values), clicks)
+    hits = (ordered & np.uint64(1)).astype(np.bool_)
+    ordered >>= np.uint64(1)
+    starts = np.append(changes(ordered), len(ordered))  # of equal scores within a group
+    ordered >>= np.uint64(32)
+    group_starts = changes(ordered)
+    passed = np.append(running(hits), np.count_nonzero(hits))
+    positive = np.diff(passed[starts])
+    negative = np.diff(starts) - positive
     first = np.searchsorted(starts, group_starts)
     below = np.cumsum(negative) - negative
-    below -= np.repeat(below[first], np.diff(first, append=len(starts)))
+    below -= np.repeat(below[first], np.diff(first, append=len(positive)))
     wins = np.add.reduceat(positive * (2 * below + negative), first)
     pairs = np.add.reduceat(positive, first) * np.add.reduceat(negative, first)
-    rows = np.diff(group_starts, append=len(order))
+    rows = np.diff(group_starts, append=len(ordered))
     both = pairs > 0
     if not both.any():
         return None
     return float(np.average(wins[both] / (2 * pairs[both]), weights=rows[both]))
+
+
+def _packed(codes: npt.NDArray[np.int32], scores: npt.NDArray[np.uint32], clicks: Bools) -> npt.NDArray[np.uint64]:
+    """Ascending (rows,): group in the upper 31 bits, then 32 of score, then the label. One plain sort, no look-ups."""
+    packed = codes.astype(np.uint64)
+    packed <<= np.uint64(32)
+    packed |= scores
+    packed <<= np.uint64(1)
+    packed |= clicks
+    packed.sort()
+    return packed
 
 
 def log_loss(labels: npt.ArrayLike, logits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> float:
