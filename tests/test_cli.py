@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -251,3 +252,15 @@ def test_show_something_that_is_not_there(tmp_path):
 def test_memory_that_is_not_there(recipe, tmp_path):
     message = fails("run", recipe, "--out", tmp_path / "big", "--set", "ctr_model.embedding_dim=100000000000")
     assert "out of memory; lower hash_rows, micro_batch_size, batch_size or ctr_model.embedding_dim" in message
+
+
+def test_evaluate_prints_slices_where_asked(trained, recipe):
+    out = ("--out", trained)
+    assert "cold any field" not in call("evaluate", recipe, *out)
+    printed = call("evaluate", recipe, *out, "--slices")
+    (record,) = json.loads((trained / "metrics.json").read_text())
+    for part in record["slices"]:
+        (line,) = [line for line in printed.splitlines() if line.strip(" │").startswith(part["name"])]
+        cells = [cell.strip() for cell in line.strip("│").split("│")][1:]
+        shown = ["–" if part[name] is None else f"{part[name]:.4f}" for name in ("auc", "log_loss")]
+        assert cells == [f"{part['rows']:,}", f"{part['positives']:,}", *shown]

@@ -71,12 +71,24 @@ def finetune(recipe: RecipePath, set_: Settings = None, out: Out = None, prepare
 
 
 @app.command(short_help="Score the test rows; write metrics and report.")
-def evaluate(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+def evaluate(
+    recipe: RecipePath,
+    set_: Settings = None,
+    out: Out = None,
+    prepared: Prepared = None,
+    slices: Annotated[
+        bool, typer.Option("--slices", help="Also print the measures on cold rows and on the long tail.")
+    ] = False,
+) -> None:
     """Score the test rows with every trained model; write metrics.json, history.csv and report.html."""
     with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
         from clickprompt.workflows.run import conclude
 
         records = conclude(settings, folder, data, progress)
+    if slices:
+        from clickprompt.workflows.show import slice_results
+
+        slice_results(records)
     _results(records, folder)
 
 
@@ -88,6 +100,40 @@ def run(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Pr
 
         records = workflow(settings, folder, progress)
     _results(records, folder)
+
+
+@app.command(short_help="Run a grid of models and data sets; write its tables.")
+def study(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="YAML file that describes the grid.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done and how long it takes.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="KEY=VALUE",
+            help="Run a part: data_set, method, ctr_model, language_model or seed. Repeatable.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of runs, which studies share.", show_default=True)
+    ] = Path("runs/studies"),
+) -> None:
+    """Run data sets × methods × models × seeds; write results.parquet and tables. What is done is passed over."""
+    with _errors(), _progress() as progress:
+        from clickprompt.workflows.study import print_plan, run_study
+
+        if dry_run:
+            print_plan(study, out, only or [])
+            return
+        try:
+            folder, failures = run_study(study, out, progress, only or [])
+        except KeyboardInterrupt:
+            progress.say("stopped; finished steps are kept: run the same command again to go on")
+            raise
+    typer.echo(f"tables: {folder / 'tables.md'}\nresults: {folder / 'results.parquet'}")
+    if failures:
+        print(f"error: {failures} trials or cells failed; results.parquet says why", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 @app.command(short_help="Score raw rows with a bundle.")

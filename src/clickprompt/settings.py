@@ -43,17 +43,18 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def explain(error: ValidationError, where: str, data: Any) -> ClickPromptError:
+def explain(error: ValidationError, where: str, data: Any, what: str = "recipe") -> ClickPromptError:
     """The first thing wrong, as one line: `mine.yaml: data.min_cuont is not a setting of data (did you mean …)`.
 
-    `data` is what was validated; it tells names the user wrote from the union tags that pydantic adds to the path.
+    `data` is what was validated, a `what`; it tells names the user wrote from the union tags that pydantic adds to the
+    path.
     """
     first = error.errors()[0]
     name = ".".join(_path(first["loc"], data))
     context = first.get("ctx", {})
     kind = first["type"]
     if kind == "unknown_setting":
-        unknown, section = context["name"], f"of {name}" if name else "at the top of the recipe"
+        unknown, section = context["name"], f"of {name}" if name else f"at the top of the {what}"
         full = f"{name}.{unknown}" if name else unknown
         section += _kind_of(first["loc"], data)
         return ClickPromptError(f"{where}: {full} is not a setting {section}{context['message']}")
@@ -69,7 +70,7 @@ def explain(error: ValidationError, where: str, data: Any) -> ClickPromptError:
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
     shown = f" is {value!r};" if isinstance(value, str | int | float | bool) or value is None else ":"
-    return ClickPromptError(f"{where}: {name or 'recipe'}{shown} {message[:1].lower() + message[1:]}")
+    return ClickPromptError(f"{where}: {name or what}{shown} {message[:1].lower() + message[1:]}")
 
 
 def _kind_of(location: tuple[int | str, ...], data: Any) -> str:

@@ -16,7 +16,7 @@ from clickprompt.workflows.recipe import Recipe
 from clickprompt.workflows.seeds import seed_torch
 
 if TYPE_CHECKING:
-    from clickprompt.language import LoadedLanguageModel, MaskedTokenHead, PromptedEncoder
+    from clickprompt.language import LoadedLanguageModel, MaskedTokenHead, PromptedEncoder, TextToText
 
 
 class NewParts:
@@ -47,6 +47,14 @@ class NewParts:
         self._loaded = load_language_model(self.language)
         seed_torch(self.recipe.seed, "method weights")
         return self._loaded.encoder
+
+    def text_to_text(self) -> TextToText:
+        from clickprompt.language import load_text_to_text
+
+        seed_torch(self.recipe.seed, "language weights")
+        model = load_text_to_text(self.language)
+        seed_torch(self.recipe.seed, "method weights")
+        return model
 
     def masked_token_head(self) -> MaskedTokenHead:
         assert self._loaded is not None

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from clickprompt.batches import Sentences, SplitReader, permute_within_fields
+from clickprompt.batches import Sentences, Sides, SplitReader, ValueVectors, permute_within_fields
 from clickprompt.contracts import Progress, Reads, SplitName
 from clickprompt.language import LanguageModelConfig, LanguageTokenizer, checkpoint_fingerprint
 from clickprompt.table import PreparedTable, prepare_table
 from clickprompt.text import TokenStore, build_token_store, token_store_key
 from clickprompt.workflows.recipe import Recipe
+from clickprompt.workflows.value_vectors import value_vectors
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Data:
     sentences: Sentences | None = None
     checkpoint: str = ""
     """Fingerprint of the language model's weights as they were found."""
+    vectors: ValueVectors | None = None
+    """Of each value's words, where a model reads them."""
 
     def reader(self, splits: Sequence[SplitName], *, reads: Reads, scoring: bool = False) -> SplitReader:
         """Batches of one or more splits, with what a model reads; `scoring` fixes the fields with `score_as`."""
@@ -35,7 +38,14 @@ class Data:
             self.sentences if reads == "sentence" else None,
             self.table.scored_as if scoring else None,
             self.table.members,
+            Sides(self._words, self.table.schema) if reads == "sides" else None,
+            self.vectors if reads == "values" else None,
         )
+
+    @property
+    def _words(self) -> Sentences:
+        assert self.sentences is not None
+        return self.sentences
 
     @property
     def fingerprint(self) -> str:
@@ -50,10 +60,25 @@ def prepare(recipe: Recipe, folder: Path, progress: Progress) -> Data:
     if recipe.language_model is None or not recipe.reads_words:
         return Data(table)
     name, revision = recipe.language_model.name, recipe.language_model.revision
-    tokenizer = LanguageTokenizer.from_folder_or_name(name, revision)
+    tokenizer = _tokenizer(recipe.method.asks, name, revision)
     sentences = _sentences(table, tokenizer, recipe.language_model, progress)
-    sentences.lay_out(table.split("train").value_ids[:1])  # says at once where max_length has no room for field names
-    return Data(table, tokenizer, sentences, checkpoint_fingerprint(name, revision))
+    first = table.split("train").value_ids[:1]  # says at once where max_length has no room for field names
+    if "sentence" in recipe.all_reads:
+        sentences.lay_out(first)
+    if "sides" in recipe.all_reads:
+        Sides(sentences, table.schema).read(first)
+    checkpoint, vectors = checkpoint_fingerprint(name, revision), None
+    if "values" in recipe.all_reads:
+        vectors = value_vectors(table, sentences, recipe.language_model, checkpoint, recipe.device, progress)
+    return Data(table, tokenizer, sentences, checkpoint, vectors)
+
+
+def _tokenizer(question: str | None, name: str, revision: str | None) -> LanguageTokenizer:
+    if question is None:
+        return LanguageTokenizer.from_folder_or_name(name, revision)
+    from clickprompt.language import asking_tokenizer
+
+    return asking_tokenizer(name, revision, question)
 
 
 def _sentences(

@@ -10,13 +10,7 @@ import numpy as np
 from clickprompt.bundle import load_bundle
 from clickprompt.calibration import CALIBRATION_FILE
 from clickprompt.contracts import Progress
-from clickprompt.evaluation import (
-    bootstrap_over_groups,
-    cold_and_warm,
-    delong_test,
-    evaluate_scores,
-    probabilities_of,
-)
+from clickprompt.evaluation import bootstrap_over_groups, delong_test, evaluate_scores, probabilities_of
 from clickprompt.language import LanguageModelConfig
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import sha256_of
@@ -26,6 +20,7 @@ from clickprompt.workflows.finetune import finetuned, finetuning_config
 from clickprompt.workflows.recipe import ModelName, Recipe
 from clickprompt.workflows.runs import RunFolder, inputs_of
 from clickprompt.workflows.scoring import score_rows
+from clickprompt.workflows.slices import slices_of
 
 BASE: ModelName = "id-only"
 """What the others are compared with."""
@@ -97,7 +92,12 @@ def _record(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progre
         for name in ("weights.safetensors", CALIBRATION_FILE)
         if (path := run.bundle(model) / name).exists()
     }
-    inputs = inputs_of(bundle=scoring, data=data.fingerprint, language=_reading(recipe, model))
+    inputs = inputs_of(
+        bundle=scoring,
+        data=data.fingerprint,
+        language=_reading(recipe, model),
+        evaluation=recipe.evaluation.model_dump(mode="json"),
+    )
     known = run.done(f"evaluate-{model}", inputs)
     if known is None:
         known = _measure(recipe, model, run, data, progress, inputs)
@@ -129,7 +129,7 @@ def _measure(
         logits,
         groups=groups_of(data),
         weights=reader.weights,
-        slices=_slices(data),
+        slices=slices_of(data.table, recipe.evaluation),
         calibrated_logits=calibrated,
     )
     result = {**measures.to_record(), "rows_per_second": len(reader) / seconds}
@@ -153,14 +153,3 @@ def groups_of(data: Data) -> np.ndarray | None:
     if schema.group_field is None:
         return None
     return np.asarray(data.table.split("test").value_ids[:, schema.names.index(schema.group_field)])
-
-
-def _slices(data: Data) -> dict[str, np.ndarray]:
-    """Test rows whose user or item no training row holds, and the others: time splits make many of them."""
-    schema = data.table.schema
-    items = [field.name for field in schema.fields if field.side == "item" and field.kind == "categorical"]
-    slices: dict[str, np.ndarray] = {}
-    for name in dict.fromkeys([*([schema.group_field] if schema.group_field else []), *items[:1]]):
-        values = data.table.split("test").value_ids[:, schema.names.index(name)]
-        slices |= cold_and_warm(name, data.table.train_counts[values])
-    return slices

@@ -30,6 +30,7 @@ _KEPT = ("ctr.", "language.", "prompts.")
 
 def pretraining_inputs(recipe: Recipe, data: Data) -> str:
     """Fingerprint of everything that decides the pretrained weights."""
+    pooled = {"pooling": recipe.language_model.pooling} if recipe.method.pools and recipe.language_model else {}
     return inputs_of(
         data=data.fingerprint,
         ctr_model=recipe.ctr_model.model_dump(mode="json"),
@@ -38,6 +39,7 @@ def pretraining_inputs(recipe: Recipe, data: Data) -> str:
         pretrain=training_inputs(recipe, recipe.pretraining),
         seed=recipe.seed,
         machine=machine(recipe.device, recipe.pretraining.precision, words=recipe.method.reads != "ids"),
+        **pooled,
     )
 
 

@@ -19,6 +19,7 @@ from clickprompt.settings import ClickPromptError, Settings, did_you_mean, expla
 from clickprompt.storage import clear_disk_errors
 from clickprompt.table import DataConfig
 from clickprompt.training import DeviceName, FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig
+from clickprompt.workflows.evaluation_config import EvaluationConfig
 
 ModelName = str
 """One of the models that `clickprompt.methods.MODELS` names."""
@@ -43,6 +44,8 @@ class Recipe(Settings):
     """Training on clicks of ID model and language model together."""
     models: tuple[ModelName, ...] | None = Setting(default=None, min_length=1)
     """Which models to train and compare; null: all that the method knows, and the plain ID model beside them."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """How test rows are measured."""
     seed: NonNegativeInt = 42
     """Of every random draw in training: weights, shuffles, masks, dropout."""
     device: DeviceName = "auto"
@@ -63,6 +66,13 @@ class Recipe(Settings):
                 raise ValueError(f"models: {name} would be the plain ID model, for no pretraining reaches it; drop it")
         if self.reads_words and self.language_model is None:
             raise ValueError(f"method {self.method.kind} needs a language_model")
+        if self.language_model is not None:
+            self.method.check(self.language_model)
+        if self.method.asks is not None and self.finetune_with_language_model.language_learning_rate == 0:
+            raise ValueError(
+                "finetune_with_language_model.language_learning_rate is 0, but "
+                f"{self.method.kind} has nothing else to train; raise it or leave it out"
+            )
         if self.language_model is not None and self.language_model.tuning.kind == "frozen":
             for name in ("pretrain", "finetune_with_language_model"):
                 section = getattr(self, name)
@@ -71,7 +81,19 @@ class Recipe(Settings):
                     raise ValueError(
                         f"{name}.language_learning_rate is {rate:g}, but language_model.tuning is frozen; drop either"
                     )
+        if self.pretrains and not self.method.teaches(ids_alone=True) and not self._pretraining_rate:
+            raise ValueError(
+                f"pretrain would teach nothing, for method {self.method.kind} pretrains a frozen language model; "
+                "set pretrain: null"
+            )
         return self
+
+    @property
+    def _pretraining_rate(self) -> float:
+        """What of the language model's learning rate pretraining has; 0 where it is frozen."""
+        assert self.language_model is not None
+        own = self.pretraining.language_learning_rate
+        return self.language_model.tuning.default_learning_rate if own is None else own
 
     @property
     def trained_models(self) -> tuple[ModelName, ...]:
@@ -116,8 +138,12 @@ class Recipe(Settings):
     @property
     def reads_words(self) -> bool:
         """Whether sentences are needed at all."""
-        reads = [self.reads(name) for name in self.trained_models]
-        return any(of != "ids" for of in [*reads, *([self.method.reads] if self.pretrains else [])])
+        return bool(self.all_reads - {"ids"})
+
+    @property
+    def all_reads(self) -> set[Reads]:
+        """What is read of rows in any step."""
+        return {self.reads(name) for name in self.trained_models} | ({self.method.reads} if self.pretrains else set())
 
     @property
     def pretraining(self) -> PretrainConfig:

@@ -10,6 +10,7 @@ from typing import Any
 from clickprompt.contracts import Field
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.workflows.recipe import dump_recipe, load_recipe
+from clickprompt.workflows.report_formats import count, fixed, signed
 
 
 def show(what: Path, overrides: Sequence[str] = ()) -> str:
@@ -73,6 +74,26 @@ def results_table(records: list[dict[str, Any]]) -> None:
     Console(highlight=False).print(table)
 
 
+def slice_results(records: list[dict[str, Any]]) -> None:
+    """Print each model's measures on every slice of the test rows, and its AUC less that of the plain ID model."""
+    from rich.console import Console
+    from rich.table import Table
+
+    test = [record for record in records if record["split"] == "test"]
+    base = {part["name"]: part["auc"] for record in test if record["model"] == "id-only" for part in record["slices"]}
+    for record in test:
+        plain = record["model"] == "id-only" or not base
+        table = Table("slice", title=f"{record['model']}, slices of test rows", title_justify="left")
+        for name in ("rows", "positives", "AUC", *([] if plain else ["− id-only"]), "log loss"):
+            table.add_column(name, justify="right")
+        for part in record["slices"]:
+            auc, of_base = part["auc"], base.get(part["name"])
+            against = [] if plain else [signed(None if auc is None or of_base is None else auc - of_base)]
+            measures = [fixed(auc), *against, fixed(part["log_loss"])]
+            table.add_row(part["name"], count(part["rows"]), count(part["positives"]), *measures)
+        Console(highlight=False).print(table)
+
+
 def _bundle(folder: Path) -> str:
     from clickprompt.bundle import read_bundle_manifest
     from clickprompt.calibration import CALIBRATION_FILE, read_calibrator
@@ -83,11 +104,11 @@ def _bundle(folder: Path) -> str:
     vocabulary = Vocabulary.load(folder)
     provenance = manifest["provenance"]
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    language = manifest["language_model"]
+    ctr_model, language = manifest["ctr_model"], manifest["language_model"]
     lines = [
         ("bundle", f"{folder}, {size / 1e6:.1f} MB, SHA-256 of every file checked"),
         ("model", str(provenance.get("model", manifest["method"]["kind"]))),
-        ("ID model", manifest["ctr_model"]["kind"]),
+        ("ID model", "none" if ctr_model is None else ctr_model["kind"]),
         ("language model", "none" if language is None else f"{language['name']}, {language['layers'] or 'all'} layers"),
         ("calibration", "none" if calibrator is None else calibrator.kind),
         ("seed", str(provenance.get("seed"))),

@@ -1,0 +1,79 @@
+"""The vectors of a table's values by a frozen language model: made once, kept beside the tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from clickprompt.batches import Sentences, ValueVectors
+from clickprompt.bundle import read_values
+from clickprompt.contracts import Progress
+from clickprompt.language import LanguageModelConfig
+from clickprompt.storage import fingerprint, new_folder, read_manifest, write_manifest
+from clickprompt.table import PreparedTable
+from clickprompt.text import token_store_key
+from clickprompt.training import DeviceName, choose_device
+
+KIND, VERSION, MANIFEST = "store of value vectors", 1, "manifest.json"
+_FILE = "vectors.npy"
+
+
+def value_vectors(
+    table: PreparedTable,
+    sentences: Sentences,
+    config: LanguageModelConfig,
+    checkpoint: str,
+    device: DeviceName,
+    progress: Progress,
+) -> ValueVectors:
+    """Vectors of all values that rows can hold, made now unless the same table, tokens and language model made them
+    before; `sentences` lays the values out, and its permutation is the vectors' too.
+
+    Raises ClickPromptError where a byte of them has changed.
+    """
+    settings = {
+        "tokens": token_store_key(sentences.tokenizer, config.max_value_tokens),
+        "checkpoint": checkpoint,
+        "layers": config.layers,
+        "pooling": config.pooling,
+        "max_length": config.max_length,
+        "version": VERSION,
+    }
+    folder = table.folder.parent / f"{table.folder.name}.vectors" / f"{table.fingerprint}-{fingerprint(settings)}"
+    if folder.exists():
+        read_manifest(folder, MANIFEST, kind=KIND, version=VERSION)
+    else:
+        _write(folder, table, sentences, config, device, progress, settings)
+    return ValueVectors(np.asarray(np.load(folder / _FILE, mmap_mode="r")), sentences.permutation)
+
+
+def _write(
+    folder: Path,
+    table: PreparedTable,
+    sentences: Sentences,
+    config: LanguageModelConfig,
+    device: DeviceName,
+    progress: Progress,
+    settings: Mapping[str, object],
+) -> None:
+    from clickprompt.language import load_language_model
+
+    chosen = choose_device(device)
+    encoder = load_language_model(config).encoder.to(chosen)
+    own_words = Sentences(sentences.store, sentences.tokenizer, sentences.max_length)
+    held = np.flatnonzero(table.held)
+    report = progress.start("read values", len(held), "distinct values")
+    with new_folder(folder) as new:
+        shape = (len(table.held), encoder.hidden_size)
+        vectors = np.lib.format.open_memmap(new / _FILE, mode="w+", dtype=np.float32, shape=shape)
+        done = 0
+        for places, found in read_values(encoder, own_words, held, config.pooling, chosen):
+            vectors[held[places]] = found
+            done += len(places)
+            report(done, "")
+        vectors.flush()
+        del vectors
+        content = {"settings": settings, "values": shape[0], "width": shape[1]}
+        write_manifest(new, MANIFEST, content, kind=KIND, version=VERSION)
