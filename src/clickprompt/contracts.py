@@ -161,9 +161,13 @@ class Tokenizer(Protocol):
     """Special tokens after every sentence, such as [SEP]."""
     special_ids: frozenset[int]
     """Tokens that are never masked."""
-    mask_id: int
     pad_id: int
     vocab_size: int
+
+    @property
+    def mask_id(self) -> int:
+        """What stands where words are hidden."""
+        ...
 
     @property
     def fingerprint(self) -> str:
@@ -195,6 +199,10 @@ class TokenBatch:
     def longest(self) -> int:
         """Tokens of the longest sentence."""
         return max((length for _, length in self.runs), default=0)
+
+    def to(self, device: torch.device | str) -> TokenBatch:
+        """The same sentences on another device."""
+        return _moved(self, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 @dataclass(frozen=True)

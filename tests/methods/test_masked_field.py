@@ -23,7 +23,7 @@ def rows(ids: list[list[int]]) -> ClickBatch:
 
 def test_negatives_are_drawn_within_the_field_by_training_frequency():
     torch.manual_seed(1)
-    drawn = masked_field(negatives=50)._sample(torch.tensor([0, 1]).repeat(4000))
+    drawn = masked_field().values.within(torch.tensor([0, 1]).repeat(4000), 50)
     for field, (low, high) in enumerate([(0, 4), (4, 7)]):
         shares = np.bincount(drawn[field::2].flatten().numpy(), minlength=7) / (4000 * 50)
         expected = np.where((np.arange(7) >= low) & (np.arange(7) < high), COUNTS, 0)
@@ -43,7 +43,7 @@ def test_loss_is_the_sampled_softmax_of_the_formula():
     q = method.ctr.interact(torch.from_numpy(inputs)).detach()
     h = method.recover(q).detach().numpy().reshape(3, 2, 3)
     where = np.argwhere(masked)
-    candidates = method._sample(torch.from_numpy(where[:, 1])).numpy()
+    candidates = method.values.within(torch.from_numpy(where[:, 1]), 4).numpy()
     log_p = np.log(COUNTS / np.repeat([10, 100], [4, 3]))
     expected = 0.0
     for (row, field), negatives in zip(where, candidates, strict=True):

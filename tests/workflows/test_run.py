@@ -60,7 +60,10 @@ def test_metrics_are_one_record_a_model(finished):
         assert 0 < record["auc"] < 1
         assert record["log_loss"] > 0
         assert record["train_seconds"] > 0
-        assert {part["name"] for part in record["slices"]} == {"cold user", "warm user", "cold item", "warm item"}
+        slices = {part["name"]: part["rows"] for part in record["slices"]}
+        assert {"cold user", "warm user", "cold item", "warm item", "cold any field", "warm all fields"} <= set(slices)
+        cells = [rows for name, rows in slices.items() if name.startswith(("tail", "head"))]
+        assert (len(cells), sum(cells)) == (4, 60)
     assert records[0]["pretrain_seconds"] == 0 < records[1]["pretrain_seconds"]
 
 
@@ -105,6 +108,19 @@ def test_a_second_run_does_nothing_again_and_says_the_same(finished):
         "finetune clickprompt-with-lm",
     ]
     assert all("already done" in line for line in listener.lines)
+
+
+def test_another_tail_is_measured_anew_and_trains_nothing(finished):
+    recipe, folder, records = finished
+    try:
+        listener = Listener()
+        other = run(parse_recipe({**recipe, "evaluation": {"tail_share": 0.5}}), folder, listener)
+        assert all("already done" in line or line.startswith("score test rows") for line in listener.lines)
+        assert [record["auc"] for record in other] == [record["auc"] for record in records]
+        rows = [[part["rows"] for part in record["slices"] if "tail" in part["name"]] for record in (*records, *other)]
+        assert rows[0] != rows[-1]
+    finally:
+        run(parse_recipe(recipe), folder, Listener())
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not(finished, tmp_path):

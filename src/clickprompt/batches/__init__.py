@@ -9,14 +9,19 @@ from clickprompt.batches.sentences import (
     sentences_at_once,
     token_batch,
 )
+from clickprompt.batches.sides import Sides
 from clickprompt.batches.steps import TrainingSteps
+from clickprompt.batches.values import ROWS_WITH_VALUES, ValueVectors
 
 __all__ = [
+    "ROWS_WITH_VALUES",
     "Masking",
     "RowIds",
     "Sentences",
+    "Sides",
     "SplitReader",
     "TrainingSteps",
+    "ValueVectors",
     "list_ids",
     "masked_tokens",
     "permute_within_fields",

@@ -10,9 +10,11 @@ import torch
 
 from clickprompt.batches.row_ids import RowIds, list_ids
 from clickprompt.batches.sentences import Sentences, masked_tokens, token_batch
+from clickprompt.batches.sides import Sides
+from clickprompt.batches.values import ValueVectors
 from clickprompt.contracts import ClickBatch, FieldStatistics, Hidden
 from clickprompt.table import Members, Split
-from clickprompt.text import mask_tokens, uniforms, uniforms_at
+from clickprompt.text import at_least_one, mask_tokens, mask_values, uniforms, uniforms_at
 
 _OOV_DROPOUT_STREAM, _FIELD_STREAM, _ITEM_DROPOUT_STREAM = 101, 102, 103
 """Draws of OOV dropout, of masked fields and of OOV dropout within lists; masked words have streams of their own."""
@@ -20,7 +22,10 @@ _OOV_DROPOUT_STREAM, _FIELD_STREAM, _ITEM_DROPOUT_STREAM = 101, 102, 103
 
 @dataclass(frozen=True)
 class Masking:
-    """What pretraining hides, and how much of it; word pieces, values and fields are drawn independently."""
+    """What pretraining hides, and how much of it; word pieces, values and fields are drawn independently.
+
+    With values hidden, each row has at least one of its values and, where any can be, one of its ids hidden.
+    """
 
     rate: float
     """Share of word pieces, or of fields."""
@@ -32,7 +37,8 @@ class SplitReader:
     """Gathers any rows of a split (or of several, one after another) as a ClickBatch, without a loop over rows.
 
     `fixed` (value index by place of the field) stands in every row in place of its own value: see `Field.score_as`.
-    `members` (of each value) is needed where a field is a list.
+    `members` (of each value) is needed where a field is a list. Whoever reads rows as sentences, as sides or as vectors
+    of their values hands over `sentences`, `sides` or `vectors`.
     """
 
     def __init__(
@@ -43,6 +49,8 @@ class SplitReader:
         sentences: Sentences | None = None,
         fixed: Mapping[int, int] | None = None,
         members: Members | None = None,
+        sides: Sides | None = None,
+        vectors: ValueVectors | None = None,
     ) -> None:
         first = splits[0]
         together = len(splits) > 1
@@ -58,10 +66,17 @@ class SplitReader:
             raise ValueError("there are list fields; hand over the members of their values")
         self.members = members
         self.sentences = sentences
+        self.sides = sides
+        self.vectors = vectors
         self.fixed = dict(fixed or {})
 
     def __len__(self) -> int:
         return len(self.value_ids)
+
+    @property
+    def reads_sentences(self) -> bool:
+        """Whether batches hold sentences, of whole rows or of their sides."""
+        return self.sentences is not None or self.sides is not None
 
     def values_of(self, rows: np.ndarray) -> np.ndarray:
         """Value indices, int32 (rows, fields), with the fixed ones in their columns."""
@@ -103,6 +118,12 @@ class SplitReader:
                     ids, lengths, rows, masking.seed, epoch, self.sentences.tokenizer, masking.rate
                 )
                 masked = masked_tokens(positions, targets, lengths)
+            elif masking is not None and "values" in masking.hides:
+                of_tokens, fields = self.sentences.value_fields(self.values_of(rows)), len(self.oov_rows)
+                ids, positions, targets = mask_values(
+                    ids, of_tokens, lengths, rows, fields, masking.seed, epoch, self.sentences.tokenizer, masking.rate
+                )
+                masked = masked_tokens(positions, targets, lengths)
             tokens = token_batch(ids, lengths)
         if masking is not None and "fields" in masking.hides:
             masked_fields = torch.from_numpy(self._masked_fields(rows, of_rows.features, masking, epoch))
@@ -114,25 +135,31 @@ class SplitReader:
             tokens=tokens,
             masked=masked,
             masked_fields=masked_fields,
+            sides=() if self.sides is None else self.sides.read(self.values_of(rows)),
+            value_vectors=None if self.vectors is None else torch.from_numpy(self.vectors.of(self.values_of(rows))),
             lists=list_ids(of_rows.lists) if of_rows.lists else (),
         )
 
     def _masked_fields(self, rows: np.ndarray, feature_ids: np.ndarray, masking: Masking, epoch: int) -> np.ndarray:
         """Which fields are hidden, bool (rows, fields), drawn by (seed, epoch, row, field) alone; no OOV, no list."""
         draws = uniforms(masking.seed, epoch, _FIELD_STREAM, rows, np.arange(feature_ids.shape[1]))
-        return (draws < masking.rate) & (feature_ids < self.oov_rows[0])
+        allowed = feature_ids < self.oov_rows[0]
+        if "values" in masking.hides:
+            return at_least_one(draws, masking.rate, allowed)
+        return (draws < masking.rate) & allowed
 
     def in_order(self, batch_size: int) -> Iterator[ClickBatch]:
         """Every row once, for scoring: in row order, or by sentence length where words are read."""
         order = np.arange(len(self))
-        if self.sentences is not None:
+        if self.reads_sentences:
             order = np.argsort(self.lengths(order), kind="stable")
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             yield self.batch(rows, self.ids(rows))
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
-        """Tokens of each row's sentence, int64 (rows,)."""
-        if self.sentences is None:
+        """Tokens of each row's sentence, or of those of its sides together, int64 (rows,)."""
+        texts = self.sides if self.sentences is None else self.sentences
+        if texts is None:
             raise ValueError("this reader was made without sentences")
-        return self.sentences.lengths(self.values_of(rows))
+        return texts.lengths(self.values_of(rows))

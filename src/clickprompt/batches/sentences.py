@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from clickprompt.contracts import MaskedTokens, TokenBatch, Tokenizer
-from clickprompt.text import TokenStore, lay_out, places, sentence_lengths
+from clickprompt.text import TokenStore, lay_out, places, sentence_lengths, value_fields
 
 
 class Sentences:
@@ -31,6 +31,10 @@ class Sentences:
     def lay_out(self, value_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens int64 (tokens,) of all rows, end to end, and lengths int64 (rows,)."""
         return lay_out(self.store, self._spoken(value_ids), self.tokenizer, self.max_length)
+
+    def value_fields(self, value_ids: np.ndarray) -> np.ndarray:
+        """Which field's value each token of `lay_out` belongs to, −1 where to none: int16 (tokens,)."""
+        return value_fields(self.store, self._spoken(value_ids), self.tokenizer, self.max_length)
 
     def _spoken(self, value_ids: np.ndarray) -> np.ndarray:
         return value_ids if self.permutation is None else self.permutation[value_ids]

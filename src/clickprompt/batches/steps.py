@@ -54,7 +54,7 @@ class TrainingSteps:
                 yield self._micro_batches(rows[low:high], ids.slice(low, high), epoch)
 
     def _micro_batches(self, rows: np.ndarray, ids: RowIds, epoch: int) -> list[ClickBatch]:
-        if self.reader.sentences is None:
+        if not self.reader.reads_sentences:
             return [self.reader.batch(rows, ids, self.masking, epoch)]
         by_length = np.argsort(self.reader.lengths(rows), kind="stable")
         pieces = np.array_split(by_length, math.ceil(len(rows) / self.micro_batch_size))

@@ -9,6 +9,8 @@ from clickprompt.bundle.format import (
     save_weights,
 )
 from clickprompt.bundle.predictor import Prediction, Predictor
+from clickprompt.bundle.side_scores import score_sides
+from clickprompt.bundle.value_reader import read_values
 
 __all__ = [
     "Bundle",
@@ -16,7 +18,9 @@ __all__ = [
     "Predictor",
     "load_bundle",
     "read_bundle_manifest",
+    "read_values",
     "replace_calibrator",
     "save_bundle",
     "save_weights",
+    "score_sides",
 ]

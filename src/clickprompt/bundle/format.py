@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save
 
 from clickprompt.bundle.parts import EmptyParts
 from clickprompt.calibration import CALIBRATION_FILE, Calibrator, read_calibrator, write_calibrator
-from clickprompt.contracts import FieldStatistics
+from clickprompt.contracts import FieldStatistics, Reads
 from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig
 from clickprompt.language import LanguageModelConfig, LanguageTokenizer
-from clickprompt.methods import AnyMethodConfig, Method, MethodConfig, build_method
+from clickprompt.methods import METHODS, AnyMethodConfig, Method, MethodConfig, build_method
 from clickprompt.settings import ClickPromptError, explain
 from clickprompt.storage import clear_disk_errors, new_folder, read_manifest, write_manifest
 from clickprompt.table import Vocabulary
@@ -42,13 +42,18 @@ class Bundle:
     calibrator: Calibrator | None = None
     """What turns logits into probabilities; None: the logistic function alone."""
 
+    @property
+    def reads(self) -> Reads:
+        """What its method reads of a row."""
+        return METHODS[self.manifest["method"]["kind"]].reads
+
 
 def save_bundle(
     folder: Path,
     method: Method,
     *,
     method_config: MethodConfig,
-    ctr_config: CTRModelConfig,
+    ctr_config: CTRModelConfig | None,
     vocabulary: Vocabulary,
     calibrator: Calibrator | None = None,
     language_config: LanguageModelConfig | None = None,
@@ -63,14 +68,12 @@ def save_bundle(
         if calibrator is not None:
             write_calibrator(new, calibrator)
         if tokenizer is not None:
-            from clickprompt.language import encoder_config_json
-
             (new / "language_model").mkdir()
-            config = encoder_config_json(method.encoders()[0])
+            config = method.language_config_json()
             (new / "language_model" / "config.json").write_text(json.dumps(config, indent=2))
             tokenizer.save(new / "language_model")
         content = {
-            "ctr_model": ctr_config.model_dump(mode="json"),
+            "ctr_model": None if ctr_config is None else ctr_config.model_dump(mode="json"),
             "method": method_config.model_dump(mode="json"),
             "language_model": None if language_config is None else language_config.model_dump(mode="json"),
             "measures": measures or {},
@@ -130,7 +133,7 @@ def _rebuild(
     folder: Path, manifest: dict[str, Any], statistics: FieldStatistics
 ) -> tuple[Method, LanguageModelConfig | None, LanguageTokenizer | None]:
     try:
-        ctr_config: CTRModelConfig = TypeAdapter(AnyCTRModelConfig).validate_python(manifest["ctr_model"])
+        ctr_config: CTRModelConfig | None = TypeAdapter(AnyCTRModelConfig | None).validate_python(manifest["ctr_model"])
         method_config: MethodConfig = TypeAdapter(AnyMethodConfig).validate_python(manifest["method"])
         language = manifest["language_model"] and LanguageModelConfig.model_validate(manifest["language_model"])
     except ValidationError as error:

@@ -11,16 +11,16 @@ from clickprompt.ctr import CTRModel, CTRModelConfig, build_ctr_model
 from clickprompt.language import LanguageModelConfig
 
 if TYPE_CHECKING:
-    from clickprompt.language import PromptedEncoder
+    from clickprompt.language import PromptedEncoder, TextToText
 
 
 class EmptyParts:
-    """Parts of the right shapes whose weights are still to be filled in; `folder` holds the encoder's config.json."""
+    """Parts of the right shapes whose weights are still to be filled in; `folder` holds the LM's config.json."""
 
     def __init__(
         self,
         folder: Path,
-        ctr_config: CTRModelConfig,
+        ctr_config: CTRModelConfig | None,
         language: LanguageModelConfig | None,
         statistics: FieldStatistics,
     ) -> None:
@@ -35,6 +35,7 @@ class EmptyParts:
         return self._language
 
     def ctr(self) -> CTRModel:
+        assert self.ctr_config is not None
         of = self.statistics
         return build_ctr_model(self.ctr_config, of.num_fields, of.num_embeddings, of.pooling)
 
@@ -42,6 +43,11 @@ class EmptyParts:
         from clickprompt.language import build_encoder
 
         return build_encoder(json.loads((self.folder / "config.json").read_text()))
+
+    def text_to_text(self) -> TextToText:
+        from clickprompt.language import build_text_to_text
+
+        return build_text_to_text(json.loads((self.folder / "config.json").read_text()))
 
     def masked_token_head(self) -> NoReturn:
         raise ValueError("a bundle holds no masked-token head: that is for pretraining")

@@ -24,9 +24,8 @@ def method_for(bundle: Bundle, device: torch.device, precision: ScoringPrecision
     if precision != "int8":
         return bundle.method.to(device).eval()
     if not bundle.method.encoders():
-        raise ClickPromptError(
-            f"{bundle.folder}: reads no words, and int8 is for reading words; choose precision float32"
-        )
+        why = "reads no words, and int8 is for reading words" if bundle.language is None else "T5 has no int8 form"
+        raise ClickPromptError(f"{bundle.folder}: {why}; choose precision float32")
     if device.type != "cpu":
         raise ClickPromptError(
             f"precision: int8 is computed on CPUs alone, not on {device.type}; choose device cpu, or precision bfloat16"

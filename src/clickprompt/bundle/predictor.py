@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from clickprompt.batches import Sentences, list_ids, sentences_at_once, token_batch
+from clickprompt.batches import ROWS_WITH_VALUES, Sentences, Sides, list_ids, sentences_at_once, token_batch
 from clickprompt.bundle.format import Bundle, load_bundle
 from clickprompt.bundle.precision import method_for
+from clickprompt.bundle.side_scores import score_sides
+from clickprompt.bundle.value_reader import ValueReader
 from clickprompt.contracts import ClickBatch
+from clickprompt.methods import TwoTower
 from clickprompt.precision import ScoringPrecision, autocast
 from clickprompt.settings import ClickPromptError
 from clickprompt.table import EncodedRows
@@ -56,6 +59,7 @@ class Predictor:
         self.device = torch.device(device)
         self.precision = precision
         self.method = method_for(bundle, self.device, precision)
+        self._value_reader = self._new_value_reader() if bundle.reads == "values" else None
 
     @classmethod
     def load(
@@ -84,24 +88,42 @@ class Predictor:
         """As `predict`, with counts of unseen values and the missing columns; `report` hears how many rows are done."""
         columns = _columns(rows, self.bundle.vocabulary.schema.names)
         encoded = self.bundle.vocabulary.encode(columns)
-        count = len(encoded.feature_ids)
-        sentences, value_ids = self._sentences(encoded)
-        order = np.arange(count) if sentences is None else np.argsort(sentences.lengths(value_ids), kind="stable")
-        size = _ROWS_AT_ONCE if sentences is None else sentences_at_once(self.device)
-        probability = np.empty(count, dtype=np.float32)
+        logits = self._by_sides(encoded, report) if self.bundle.reads == "sides" else self._by_rows(encoded, report)
+        return Prediction(self._probabilities(logits), encoded.unseen, encoded.missing_columns)
+
+    def _by_rows(self, encoded: EncodedRows, report: Callable[[int, str], None] | None) -> torch.Tensor:
+        """Logits, float32 (rows,), a batch of rows after another."""
+        count, places = len(encoded.feature_ids), _places(encoded)
+        sentences = self._sentences(encoded) if self.bundle.reads == "sentence" else None
+        vectors = None if self._value_reader is None else self._value_reader.read(encoded.texts)
+        order = np.arange(count) if sentences is None else np.argsort(sentences.lengths(places), kind="stable")
+        size = _ROWS_AT_ONCE if vectors is None else ROWS_WITH_VALUES
+        if sentences is not None:
+            size = sentences_at_once(self.device)
+        logits = torch.empty(count)
         for start in range(0, count, size):
             some = order[start : start + size]
             batch = ClickBatch(
                 rows=torch.from_numpy(some),
                 feature_ids=torch.from_numpy(encoded.feature_ids[some].astype(np.int64)),
                 labels=torch.zeros(len(some)),
-                tokens=None if sentences is None else token_batch(*sentences.lay_out(value_ids[some])),
+                tokens=None if sentences is None else token_batch(*sentences.lay_out(places[some])),
+                value_vectors=None if vectors is None else torch.from_numpy(vectors[places[some]]),
                 lists=list_ids({f: of.take(encoded.text_codes[some, f]) for f, of in encoded.members.items()}),
             )
-            probability[some] = self._probabilities(self._logits(batch))
+            logits[torch.from_numpy(some)] = self._logits(batch)
             if report is not None:
                 report(start + len(some), "")
-        return Prediction(probability, encoded.unseen, encoded.missing_columns)
+        return logits
+
+    def _by_sides(self, encoded: EncodedRows, report: Callable[[int, str], None] | None) -> torch.Tensor:
+        """Logits, float32 (rows,), each distinct sentence of a user or an item read once."""
+        assert isinstance(self.method, TwoTower)
+        sides = Sides(self._sentences(encoded), self.bundle.vocabulary.schema)
+        at_once = sentences_at_once(self.device)
+        return torch.from_numpy(
+            score_sides(self.method, sides, _places(encoded), self.device, self.precision, at_once, report)
+        )
 
     def _logits(self, batch: ClickBatch) -> torch.Tensor:
         """float32 (batch,), on the CPU."""
@@ -114,19 +136,33 @@ class Predictor:
             return torch.sigmoid(logits).numpy()
         return self.bundle.calibrator.probabilities(logits.numpy()).astype(np.float32)
 
-    def _sentences(self, encoded: EncodedRows) -> tuple[Sentences | None, np.ndarray]:
-        """Sentences of the rows, each distinct value tokenized once, and each row's places in them (rows, fields)."""
+    def _sentences(self, encoded: EncodedRows) -> Sentences:
+        """Sentences of the rows, each distinct value tokenized once; values are numbered as by `_places`."""
         bundle = self.bundle
-        if bundle.tokenizer is None or bundle.language is None:
-            return None, np.empty((0, 0), dtype=np.int64)
+        assert bundle.tokenizer is not None
+        assert bundle.language is not None
         sizes = [len(texts) for texts in encoded.texts]
         fields = np.repeat(np.arange(len(sizes)), sizes)
         texts = [text for some in encoded.texts for text in some]
         store = TokenStore.from_texts(
             texts, fields, bundle.vocabulary.schema, bundle.tokenizer, bundle.language.max_value_tokens
         )
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        return Sentences(store, bundle.tokenizer, bundle.language.max_length), encoded.text_codes + starts
+        return Sentences(store, bundle.tokenizer, bundle.language.max_length)
+
+    def _new_value_reader(self) -> ValueReader:
+        bundle = self.bundle
+        assert bundle.tokenizer is not None
+        assert bundle.language is not None
+        (encoder,) = self.method.encoders()
+        return ValueReader(
+            encoder, bundle.vocabulary.schema, bundle.tokenizer, bundle.language, self.device, self.precision
+        )
+
+
+def _places(encoded: EncodedRows) -> np.ndarray:
+    """Each row's values, int64 (rows, fields), counted over the distinct texts of all fields, field after field."""
+    starts = np.cumsum([0, *(len(texts) for texts in encoded.texts)])
+    return encoded.text_codes + starts[:-1]
 
 
 def _columns(rows: Any, names: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clickprompt.language.config import TUNINGS, FullTuning, LanguageModelConfig, PoolingName, Tuning
+from clickprompt.language.config import QUESTION, TUNINGS, FullTuning, LanguageModelConfig, PoolingName, Tuning
 from clickprompt.language.pooling import pool, wanted
 from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint
 from clickprompt.language.tokenizer import LanguageTokenizer
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from clickprompt.language.load import LoadedLanguageModel, load_language_model
     from clickprompt.language.lora import adapted, check_peft
     from clickprompt.language.masked_token_head import MaskedTokenHead
+    from clickprompt.language.new_t5 import new_text_to_text_model
     from clickprompt.language.quantize import quantized
     from clickprompt.language.rebuild import build_encoder, encoder_config_json
+    from clickprompt.language.text_to_text import TextToText, build_text_to_text, text_to_text_json
+    from clickprompt.language.text_to_text_checkpoint import asking_tokenizer, load_text_to_text
 
 _LOADED_WHEN_USED = {
     "EncoderStates": "encoder",
@@ -35,6 +38,12 @@ _LOADED_WHEN_USED = {
     "compile_layers": "compiling",
     "build_encoder": "rebuild",
     "encoder_config_json": "rebuild",
+    "asking_tokenizer": "text_to_text_checkpoint",
+    "load_text_to_text": "text_to_text_checkpoint",
+    "new_text_to_text_model": "new_t5",
+    "TextToText": "text_to_text",
+    "build_text_to_text": "text_to_text",
+    "text_to_text_json": "text_to_text",
 }
 
 
@@ -46,6 +55,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "LANGUAGE_MODELS",
+    "QUESTION",
     "TUNINGS",
     "EncoderStates",
     "FullTuning",
@@ -55,17 +65,23 @@ __all__ = [
     "MaskedTokenHead",
     "PoolingName",
     "PromptedEncoder",
+    "TextToText",
     "Tuning",
     "adapted",
     "adapters_of",
+    "asking_tokenizer",
     "build_encoder",
+    "build_text_to_text",
     "check_peft",
     "checkpoint_fingerprint",
     "compile_layers",
     "encoder_config_json",
     "load_language_model",
+    "load_text_to_text",
+    "new_text_to_text_model",
     "pool",
     "quantized",
+    "text_to_text_json",
     "untrained",
     "wanted",
 ]

@@ -9,6 +9,9 @@ from pydantic import PositiveInt, field_validator
 
 from clickprompt.settings import Settings
 
+QUESTION = "Will the user like the item? Answer yes or no."
+"""What a text-to-text model is asked unless a recipe asks another question."""
+
 PoolingName = Literal["cls", "mean", "mean_first_last", "mean_last_two"]
 
 
@@ -71,7 +74,7 @@ class LanguageModelConfig(Settings):
     revision: str | None = None
     """Commit, tag or branch of a model on the Hub."""
     layers: PositiveInt | None = None
-    """Keep only the first layers, so many; all where not given."""
+    """Keep only the first layers, so many; all where not given. Of a T5: of its encoder and of its decoder each."""
     max_length: PositiveInt = 128
     """Tokens of a sentence, special ones included; longer sentences lose tokens from their longest values."""
     max_value_tokens: PositiveInt = 32

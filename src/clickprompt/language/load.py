@@ -50,13 +50,13 @@ def load_language_model(config: LanguageModelConfig) -> LoadedLanguageModel:
     asked for, or holds no safetensors.
     """
     source = find_source(config.name, config.revision)
-    shape = _read_shape(source)
+    shape = read_shape(source)
     model_class = check_config(shape)
     depth = int(shape.num_hidden_layers)
     _keep_layers(shape, config.layers)
     _set_dropout(shape, config.dropout)
     tokenizer = from_source(source)
-    model, missing = _read_weights(source, model_class, shape)
+    model, missing = read_weights(source, model_class, shape)
 
     prefix = f"{model.base_model_prefix}."
     absent = sorted(name for name in missing if name.startswith(prefix) and ".pooler." not in name)
@@ -75,7 +75,8 @@ def load_language_model(config: LanguageModelConfig) -> LoadedLanguageModel:
     return LoadedLanguageModel(encoder.eval(), head.eval(), tokenizer, description)
 
 
-def _read_shape(source: Source) -> Any:
+def read_shape(source: Source) -> Any:
+    """The checkpoint's configuration. Raises ClickPromptError where there is none."""
     try:
         with quiet_transformers():
             return AutoConfig.from_pretrained(source.location, revision=source.revision, trust_remote_code=False)
@@ -102,7 +103,13 @@ def _set_dropout(shape: Any, dropout: float | None) -> None:
                 setattr(shape, name, dropout)
 
 
-def _read_weights(source: Source, model_class: Any, shape: Any) -> tuple[PreTrainedModel, list[str]]:
+def read_weights(
+    source: Source, model_class: Any, shape: Any, attention: str | None = ATTENTION
+) -> tuple[PreTrainedModel, list[str]]:
+    """The checkpoint's weights in a model of this class and shape, and the names of those it lacks.
+
+    Raises ClickPromptError where there are none, they are not safetensors, or they do not fit.
+    """
     no_safetensors = ClickPromptError(
         f"language_model.name: {source.location} has no model.safetensors; pickled weights can run code and are never "
         "read: save it again with transformers' save_pretrained, or choose another model"
@@ -115,7 +122,7 @@ def _read_weights(source: Source, model_class: Any, shape: Any) -> tuple[PreTrai
                 source.location,
                 revision=source.revision,
                 config=shape,
-                attn_implementation=ATTENTION,
+                attn_implementation=attention,
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,

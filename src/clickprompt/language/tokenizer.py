@@ -31,7 +31,7 @@ class LanguageTokenizer:
         suffix_ids: Sequence[int],
         special_ids: Sequence[int],
         unknown_id: int,
-        mask_id: int,
+        mask_id: int | None,
         pad_id: int,
     ) -> None:
         tokenizer.no_truncation()
@@ -42,10 +42,17 @@ class LanguageTokenizer:
         self.suffix_ids = tuple(suffix_ids)
         self.special_ids = frozenset(special_ids)
         self.unknown_id = unknown_id
-        self.mask_id = mask_id
+        self._mask_id = mask_id
         self.pad_id = pad_id
         self._never_words = self.special_ids - {unknown_id}
         self.vocab_size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+
+    @property
+    def mask_id(self) -> int:
+        """The mask token. Raises ValueError where there is none, as in tokenizers of text-to-text models."""
+        if self._mask_id is None:
+            raise ValueError("this tokenizer has no mask token; no word can be hidden")
+        return self._mask_id
 
     @cached_property
     def fingerprint(self) -> str:
@@ -96,13 +103,16 @@ class LanguageTokenizer:
             "suffix_ids": list(self.suffix_ids),
             "special_ids": sorted(self.special_ids),
             "unknown_id": self.unknown_id,
-            "mask_id": self.mask_id,
+            "mask_id": self._mask_id,
             "pad_id": self.pad_id,
         }
 
 
-def from_source(source: Source) -> LanguageTokenizer:
-    """The tokenizer that belongs to a checkpoint; its special tokens are learned from transformers."""
+def from_source(source: Source, question: str | None = None) -> LanguageTokenizer:
+    """The tokenizer that belongs to a checkpoint; its special tokens are learned from transformers.
+
+    With a `question`, for text-to-text models, every sentence ends in it, and there need be no mask token.
+    """
     from transformers import AutoTokenizer
 
     from clickprompt.language.quiet import quiet_transformers
@@ -116,7 +126,7 @@ def from_source(source: Source) -> LanguageTokenizer:
     where = f"language_model.name: the tokenizer of {source.location}"
     if not getattr(outer, "is_fast", False):
         raise ClickPromptError(f"{where} gives no character offsets; choose a model with a tokenizer.json")
-    if outer.mask_token_id is None:
+    if outer.mask_token_id is None and question is None:
         raise ClickPromptError(f"{where} has no mask token; choose a masked language model, such as minilm")
     inner = RustTokenizer.from_str(outer.backend_tokenizer.to_str())
     prefix, suffix = _template(inner)
@@ -135,6 +145,8 @@ def from_source(source: Source) -> LanguageTokenizer:
     apart = [token for text in (first, second) for token in tokenizer.encode([text])[0][0]]
     if apart != tokenizer.encode([first + second])[0][0]:
         raise ClickPromptError(f"{where} reads words differently after others; choose another model, such as minilm")
+    if question:
+        tokenizer.suffix_ids = (*tokenizer.encode([f" {question}"])[0][0], *tokenizer.suffix_ids)
     return tokenizer
 
 

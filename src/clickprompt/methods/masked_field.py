@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from clickprompt.contracts import ClickBatch, FieldStatistics, Hidden, ModelOutput
 from clickprompt.ctr import CTRModel
 from clickprompt.methods.method import Method, MethodConfig, Pretrainable, in_full
+from clickprompt.methods.negatives import Negatives
 from clickprompt.methods.parts import Parts
 
 
@@ -33,24 +34,13 @@ class MaskedField(Method, Pretrainable):
     (Bengio & Senécal 2008). Afterwards it is the plain ID model.
     """
 
-    cumulative: Tensor
-    offsets: Tensor
-    log_frequency: Tensor
-
     def __init__(self, config: MaskedFieldConfig, ctr: CTRModel, statistics: FieldStatistics) -> None:
         super().__init__()
         self.config = config
         self.ctr: CTRModel = ctr
         self.mask_vector = nn.Parameter(torch.zeros(ctr.config.embedding_width))
         self.recover = nn.Linear(ctr.representation_dim, ctr.num_fields * ctr.config.embedding_width)
-        counts = torch.tensor(statistics.counts).long().clamp(min=1)
-        cumulative = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
-        offsets = torch.tensor(statistics.offsets).long()
-        field_totals = cumulative[offsets[1:]] - cumulative[offsets[:-1]]
-        self.register_buffer("cumulative", cumulative, persistent=False)
-        self.register_buffer("offsets", offsets, persistent=False)
-        per_value = torch.repeat_interleave(field_totals, offsets.diff())
-        self.register_buffer("log_frequency", torch.log(counts / per_value.clamp(min=1)), persistent=False)
+        self.values = Negatives(statistics)
 
     @classmethod
     def from_parts(cls, config: MaskedFieldConfig, parts: Parts) -> Self:
@@ -69,22 +59,16 @@ class MaskedField(Method, Pretrainable):
         embeddings = torch.where(masked.unsqueeze(-1), self.mask_vector, self.ctr.embed(ids, batch.lists))
         recovered = self.recover(self.ctr.interact(embeddings)).unflatten(1, (self.ctr.num_fields, -1))
         rows, fields = masked.nonzero(as_tuple=True)
-        candidates = torch.cat([ids[rows, fields].unsqueeze(1), self._sample(fields)], dim=1)
+        candidates = torch.cat(
+            [ids[rows, fields].unsqueeze(1), self.values.within(fields, self.config.negatives)], dim=1
+        )
         scores = (self.ctr.embedding(candidates) @ recovered[rows, fields].unsqueeze(-1)).squeeze(-1)
-        scores = scores - self.log_frequency[candidates]
+        scores = scores - self.values.log_frequency[candidates]
         repeated = candidates == candidates[:, :1]
         repeated[:, 0] = False
         scores = scores.masked_fill(repeated, float("-inf"))
         target = torch.zeros(len(rows), dtype=torch.long, device=ids.device)
         return F.cross_entropy(in_full(scores), target, reduction="sum")
-
-    def _sample(self, fields: Tensor) -> Tensor:
-        """Values of each given field by training frequency: int64 (chosen, negatives)."""
-        low = self.cumulative[self.offsets[fields]].unsqueeze(1)
-        high = self.cumulative[self.offsets[fields + 1]].unsqueeze(1)
-        uniform = torch.rand(len(fields), self.config.negatives, device=fields.device, dtype=torch.float64)
-        ticket = low + (uniform * (high - low)).long()
-        return torch.searchsorted(self.cumulative, ticket, right=True) - 1
 
 
 def _masked(batch: ClickBatch) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from clickprompt.contracts import ClickBatch, Hidden, ModelOutput, Reads
 from clickprompt.ctr import CTRModel
 from clickprompt.ctr.embedding import EmbeddingTable
-from clickprompt.language import FullTuning, Tuning
+from clickprompt.language import FullTuning, LanguageModelConfig, Tuning
 from clickprompt.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,9 +32,19 @@ class MethodConfig(Settings):
     """What its pretraining hides in each row."""
     whole_batches: ClassVar[bool] = False
     """Whether its pretraining compares the rows of a batch with each other, so that all must pass at once."""
+    pools: ClassVar[bool] = False
+    """Whether its pretraining pools sentences, so that `language_model.pooling` decides what it learns."""
 
     kind: str
     """Which method; each subclass sets its own name."""
+
+    @property
+    def asks(self) -> str | None:
+        """What stands after each sentence, for a text-to-text model to answer; None where encoders read."""
+        return None
+
+    def check(self, language: LanguageModelConfig) -> None:
+        """Raises ValueError where the method cannot do what these settings of the language model ask for."""
 
     def teaches(self, ids_alone: bool) -> bool:
         """Whether its pretraining teaches what is then finetuned: the ID model alone, or the method itself."""
@@ -61,6 +71,12 @@ class Method(nn.Module, ABC):
     def encoders(self) -> tuple[PromptedEncoder, ...]:
         """The encoders that read words; all of one shape."""
         return ()
+
+    def language_config_json(self) -> dict[str, Any]:
+        """Shape of its language model, as plain JSON values."""
+        from clickprompt.language import encoder_config_json
+
+        return encoder_config_json(self.encoders()[0])
 
     def language_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters that came pretrained with the LM; they get the LM's learning rate, all others the ID side's."""

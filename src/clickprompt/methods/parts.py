@@ -9,7 +9,7 @@ from clickprompt.ctr import CTRModel
 from clickprompt.language import LanguageModelConfig
 
 if TYPE_CHECKING:
-    from clickprompt.language import MaskedTokenHead, PromptedEncoder
+    from clickprompt.language import MaskedTokenHead, PromptedEncoder, TextToText
 
 
 class Parts(Protocol):
@@ -31,6 +31,10 @@ class Parts(Protocol):
 
     def encoder(self) -> PromptedEncoder:
         """A pretrained encoder."""
+        ...
+
+    def text_to_text(self) -> TextToText:
+        """A text-to-text model that answers yes or no."""
         ...
 
     def masked_token_head(self) -> MaskedTokenHead:

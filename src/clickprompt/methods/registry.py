@@ -9,25 +9,54 @@ from typing import Annotated, Any
 from pydantic import Field as Setting
 
 from clickprompt.methods.clickprompt import ClickPrompt, ClickPromptConfig
+from clickprompt.methods.ctr_bert import CTRBert, CTRBertConfig
+from clickprompt.methods.ctrl import CTRL, CTRLConfig
+from clickprompt.methods.flip import FLIP, FLIPConfig
 from clickprompt.methods.id_only import IDOnly, IDOnlyConfig
 from clickprompt.methods.masked_field import MaskedField, MaskedFieldConfig
 from clickprompt.methods.method import Method, MethodConfig
+from clickprompt.methods.p5 import P5, P5Config
 from clickprompt.methods.parts import Parts
+from clickprompt.methods.ptab import PTab, PTabConfig
+from clickprompt.methods.text_features import TextFeatures, TextFeaturesConfig
 
-AnyMethodConfig = Annotated[ClickPromptConfig | IDOnlyConfig | MaskedFieldConfig, Setting(discriminator="kind")]
+AnyMethodConfig = Annotated[
+    ClickPromptConfig
+    | CTRLConfig
+    | FLIPConfig
+    | IDOnlyConfig
+    | MaskedFieldConfig
+    | PTabConfig
+    | CTRBertConfig
+    | TextFeaturesConfig
+    | P5Config,
+    Setting(discriminator="kind"),
+]
 """The config of any method; `kind` picks the class."""
 
 METHODS: dict[str, type[MethodConfig]] = {
     "clickprompt": ClickPromptConfig,
+    "ctrl": CTRLConfig,
+    "flip": FLIPConfig,
     "id-only": IDOnlyConfig,
     "masked-field": MaskedFieldConfig,
+    "ptab": PTabConfig,
+    "ctr-bert": CTRBertConfig,
+    "text-features": TextFeaturesConfig,
+    "p5": P5Config,
 }
 """Config class of each method by its `kind`."""
 
 _CLASSES: dict[str, type[Method]] = {
     "clickprompt": ClickPrompt,
+    "ctrl": CTRL,
+    "flip": FLIP,
     "id-only": IDOnly,
     "masked-field": MaskedField,
+    "ptab": PTab,
+    "ctr-bert": CTRBert,
+    "text-features": TextFeatures,
+    "p5": P5,
 }
 
 
@@ -53,6 +82,12 @@ MODELS: dict[str, tuple[Model, ...]] = {
     "id-only": (BASE,),
     "masked-field": (BASE, Model("masked-field", IDOnlyConfig)),
     "clickprompt": (BASE, Model("clickprompt-without-lm", IDOnlyConfig), Model("clickprompt-with-lm")),
+    "ctrl": (BASE, Model("ctrl", IDOnlyConfig)),
+    "flip": (BASE, Model("flip-id", IDOnlyConfig), Model("flip-lm", PTabConfig), Model("flip")),
+    "ptab": (BASE, Model("ptab")),
+    "ctr-bert": (BASE, Model("ctr-bert", pretrained=False)),
+    "text-features": (BASE, Model("text-features", pretrained=False)),
+    "p5": (BASE, Model("p5", pretrained=False)),
 }
 """The models of each method by its `kind`."""
 

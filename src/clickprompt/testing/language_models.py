@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -22,10 +23,13 @@ from transformers import (
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForMaskedLM,
+    T5Config,
+    T5ForConditionalGeneration,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
 
+from clickprompt.language import new_text_to_text_model
 from clickprompt.language.quiet import quiet_transformers
 
 Family = Literal["bert", "roberta", "electra", "modernbert", "distilbert", "xlm-roberta"]
@@ -74,6 +78,37 @@ def write_tiny_language_model(
             torch.nn.init.normal_(parameter, mean=float(name.endswith("orm.weight")), std=0.15)
     with quiet_transformers():
         (model if masked_token_head else model.base_model).save_pretrained(folder)
+    return folder
+
+
+def write_tiny_text_to_text_model(
+    folder: Path, layers: int = 2, width: int = 32, heads: int = 2, seed: int = 0, *, flan: bool = False
+) -> Path:
+    """Write a random T5 that loads as a real one does, and return its folder.
+
+    `flan` makes it as Flan-T5 and T5 1.1 are: gated feed-forward, an output matrix of its own, unscaled scores.
+    """
+    new_text_to_text_model(folder, _sentences(), width=width, layers=layers, heads=heads, vocab_size=500)
+    shape: dict[str, Any] = T5Config.from_pretrained(folder).to_dict()
+    if flan:
+        for made_of_others in ("scale_decoder_outputs", "dense_act_fn", "is_gated_act"):
+            del shape[made_of_others]
+        shape |= {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+    config = T5Config(**shape)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = T5ForConditionalGeneration(config)
+        if flan:
+            model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.shared.weight))
+        for name, parameter in model.named_parameters():
+            torch.nn.init.normal_(parameter, mean=float(name.endswith("norm.weight")), std=0.15)
+    with quiet_transformers():
+        model.save_pretrained(folder)
+    if flan:
+        # transformers writes all T5 configurations as tied; those of real checkpoints say what they are.
+        written = json.loads((folder / "config.json").read_text())
+        del written["scale_decoder_outputs"]
+        (folder / "config.json").write_text(json.dumps(written | {"tie_word_embeddings": False}))
     return folder
 
 

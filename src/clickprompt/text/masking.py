@@ -1,4 +1,4 @@
-"""Masked language modelling: which word pieces are hidden, and by what (BERT, NAACL'19, section 3.1)."""
+"""Which words are hidden, and by what: word pieces (BERT, NAACL'19, section 3.1), or whole values (FLIP, RecSys'24)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from clickprompt.contracts import Tokenizer
 from clickprompt.text.layout import places
-from clickprompt.text.random import uniforms_at
+from clickprompt.text.random import uniforms, uniforms_at
 
-_CHOICE, _TREATMENT, _REPLACEMENT = 0, 1, 2
+_CHOICE, _TREATMENT, _REPLACEMENT, _VALUE = 0, 1, 2, 3
 
 
 def mask_tokens(
@@ -53,3 +53,43 @@ def _ordinary_token(uniform: NDArray[np.float64], specials: NDArray[np.int64], v
     """A token that is not special, each equally likely: the n-th of them, counted past the special ones."""
     nth = (uniform * (vocab_size - len(specials))).astype(np.int64)
     return nth + np.searchsorted(specials - np.arange(len(specials)), nth, side="right")
+
+
+def mask_values(
+    ids: NDArray[np.int64],
+    fields: NDArray[np.int16],
+    lengths: NDArray[np.int64],
+    rows: NDArray[np.integer],
+    num_fields: int,
+    seed: int,
+    epoch: int,
+    tokenizer: Tokenizer,
+    rate: float = 0.15,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Hide whole values in sentences that are laid end to end: each of their tokens becomes the mask token.
+
+    A field is chosen with probability `rate`, and at least one in each row that has a value with a token left. Draws
+    hang on (seed, epoch, row, field), so neither the batch nor how a sentence is cut changes any of them. Source: FLIP
+    (arXiv 2310.19453), field-level masking of the textual modality.
+
+    Shapes: ids and fields (tokens,), each token's field or −1 as `value_fields` gives it, lengths and rows (batch,) →
+    as `mask_tokens`.
+    """
+    of_value = np.flatnonzero(fields >= 0)
+    place = np.repeat(np.arange(len(rows)), lengths)[of_value], fields[of_value]
+    has_tokens = np.zeros((len(rows), num_fields), bool)
+    has_tokens[place] = True
+    draws = uniforms(seed, epoch, _VALUE, rows, np.arange(num_fields))
+    positions = of_value[at_least_one(draws, rate, has_tokens)[place]]
+    masked = ids.copy()
+    masked[positions] = tokenizer.mask_id
+    return masked, positions, ids[positions]
+
+
+def at_least_one(draws: NDArray[np.float64], rate: float, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which fields of each row are chosen: those whose draw is below `rate`, else the one with the lowest draw.
+
+    Shapes: all (batch, fields). None is chosen that is not allowed; where none is allowed, none is.
+    """
+    draws = np.where(allowed, draws, np.inf)
+    return allowed & ((draws < rate) | (draws == draws.min(axis=1, keepdims=True)))

@@ -106,7 +106,9 @@ def build_optimizer(
         vectors: list[nn.Parameter] = []
         for parameter in parameters:
             table = by_weight.get(id(parameter))
-            own = rate if table is None or config.embedding_learning_rate is None else config.embedding_learning_rate
+            own = rate
+            if table is not None and part != "frozen" and config.embedding_learning_rate is not None:
+                own = config.embedding_learning_rate
             parameter.requires_grad_(own > 0)
             if not parameter.requires_grad:
                 continue

@@ -22,8 +22,8 @@ def test_shipped_studies_are_whole(path):
     study = load_study(path)
     combinations = plan(study, str(path))  # checks the recipe of every trial
     assert {combination.method for combination in combinations} == set(study.methods)
-    assert study.trials is not None
-    assert {len(combination.settings) for combination in combinations} == {study.trials.count}
+    trials = 1 if study.trials is None else study.trials.count
+    assert {len(combination.settings) for combination in combinations} == {trials}
     assert study.baseline in study.methods
     assert study.table == (int(path.stem[-1]) if path.stem != "claim" else None)
 
