@@ -13,7 +13,7 @@ from clickprompt.settings import ClickPromptError
 from clickprompt.table.columns import field_factors, labels
 from clickprompt.table.config import SplitConfig
 from clickprompt.table.raw import Provenance, RawTable
-from clickprompt.table.splitting import chosen_order, first_of_equals, split_rows, split_sizes, tie_keys
+from clickprompt.table.splitting import chosen_order, first_of_equals, sampled, split_rows, split_sizes, tie_keys
 
 # table 1 of the ClickPrompt paper: train, validation, test
 PUBLISHED = {
@@ -84,6 +84,27 @@ def test_shuffle_is_a_seeded_permutation():
     assert (first == again).all()
     assert (first != other).any()
     assert sorted(first) == rows.tolist()
+
+
+def test_a_sample_is_a_seeded_share_in_the_order_of_the_rows():
+    rows = np.arange(5, 1005)
+    some, again, other = (sampled(SplitConfig(seed=seed, sample=0.123), rows) for seed in (1, 1, 2))
+    assert (some == again).all()
+    assert (some != other).any()
+    assert len(some) == 123
+    assert (np.diff(some) > 0).all()
+    assert set(some) <= set(rows)
+    assert sampled(SplitConfig(), rows) is rows
+    shares = [np.isin(rows, sampled(SplitConfig(seed=seed, sample=0.5), rows)) for seed in range(60)]
+    assert np.allclose(
+        np.mean(shares, axis=0).reshape(4, 250).mean(1), 0.5, atol=0.02
+    )  # no part of the file is favoured
+
+
+@pytest.mark.parametrize("share", [0, 1.01, -0.5])
+def test_a_sample_is_a_share(share):
+    with pytest.raises(ValueError, match="sample"):
+        SplitConfig(sample=share)
 
 
 def test_duplicates_are_equal_in_every_column():
