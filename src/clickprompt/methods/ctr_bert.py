@@ -28,6 +28,7 @@ class CTRBertConfig(MethodConfig):
     """
 
     reads: ClassVar[Reads] = "sides"
+    has_ctr_model: ClassVar[bool] = False
 
     kind: Literal["ctr-bert"] = "ctr-bert"
     shared_encoder: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field as Setting
@@ -11,11 +10,11 @@ from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch, ModelOutput, Reads
 from clickprompt.ctr import CTRModel
-from clickprompt.language import FullTuning, PoolingName, Tuning, pool, untrained, wanted
+from clickprompt.language import PoolingName, Tuning, pool, wanted
 from clickprompt.methods.contrast import contrast
-from clickprompt.methods.method import Method, MethodConfig, Pretrainable
+from clickprompt.methods.method import MethodConfig, Pretrainable
 from clickprompt.methods.parts import Parts
-from clickprompt.methods.words import words_of
+from clickprompt.methods.words import SentenceMethod, words_of
 
 if TYPE_CHECKING:
     from clickprompt.language import PromptedEncoder
@@ -46,7 +45,7 @@ class CTRLConfig(MethodConfig):
         return self
 
 
-class CTRL(Method, Pretrainable):
+class CTRL(SentenceMethod, Pretrainable):
     """Stage 1 aligns t = W_t·pool(h) + b_t of a row's sentence with v = W_v·q + b_v of its ids; stage 2 keeps q's side.
 
     L = contrast(t, v): InfoNCE in both directions over the rows of the batch, see `contrast`. Shapes: pooled (batch, d)
@@ -64,12 +63,8 @@ class CTRL(Method, Pretrainable):
         pooling: PoolingName,
         tuning: Tuning | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(ctr, encoder, pooling, tuning)
         self.config = config
-        self.ctr = ctr
-        self.language = encoder
-        self.pooling: PoolingName = pooling
-        self.tuning: Tuning = tuning or FullTuning()
         self.of_ids = nn.Linear(ctr.representation_dim, config.projection_dim)
         self.of_words = nn.Linear(encoder.hidden_size, config.projection_dim)
 
@@ -77,8 +72,8 @@ class CTRL(Method, Pretrainable):
     def from_parts(cls, config: CTRLConfig, parts: Parts) -> Self:
         return cls(config, parts.ctr(), parts.encoder(), parts.language.pooling, parts.language.tuning)
 
-    def encoders(self) -> tuple[PromptedEncoder, ...]:
-        return (self.language,)
+    def add_pretraining_heads(self, parts: Parts) -> None:
+        """None: no word is recovered."""
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
         return ModelOutput(self.ctr(batch.feature_ids, batch.lists))
@@ -93,6 +88,3 @@ class CTRL(Method, Pretrainable):
 
     def pretraining_amount(self, batch: ClickBatch) -> float:
         return float(len(batch))
-
-    def frozen_parameters(self) -> Iterable[nn.Parameter]:
-        return untrained(self.tuning, self.language, self.language_parameters())

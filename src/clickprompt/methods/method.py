@@ -34,6 +34,8 @@ class MethodConfig(Settings):
     """Whether its pretraining compares the rows of a batch with each other, so that all must pass at once."""
     pools: ClassVar[bool] = False
     """Whether its pretraining pools sentences, so that `language_model.pooling` decides what it learns."""
+    has_ctr_model: ClassVar[bool] = True
+    """Whether there is an ID model in it."""
 
     kind: str
     """Which method; each subclass sets its own name."""

@@ -25,6 +25,7 @@ class P5Config(MethodConfig):
     """
 
     reads: ClassVar[Reads] = "sentence"
+    has_ctr_model: ClassVar[bool] = False
 
     kind: Literal["p5"] = "p5"
     question: str = Setting(default=QUESTION, pattern=r"\S")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from clickprompt.contracts import ClickBatch, Hidden, ModelOutput, Reads
-from clickprompt.language import FullTuning, PoolingName, Tuning, pool, untrained, wanted
-from clickprompt.methods.method import Method, MethodConfig, Pretrainable
+from clickprompt.language import PoolingName, Tuning, pool, wanted
+from clickprompt.methods.method import MethodConfig, Pretrainable
 from clickprompt.methods.parts import Parts
-from clickprompt.methods.words import language_head, masked_word_amount, masked_word_loss, words_of
+from clickprompt.methods.words import SentenceMethod, language_head, masked_word_amount, masked_word_loss, words_of
 
 if TYPE_CHECKING:
-    from clickprompt.language import MaskedTokenHead, PromptedEncoder
+    from clickprompt.language import PromptedEncoder
 
 
 class PTabConfig(MethodConfig):
@@ -22,6 +21,7 @@ class PTabConfig(MethodConfig):
 
     reads: ClassVar[Reads] = "sentence"
     hides: ClassVar[tuple[Hidden, ...]] = ("words",)
+    has_ctr_model: ClassVar[bool] = False
 
     kind: Literal["ptab"] = "ptab"
 
@@ -29,7 +29,7 @@ class PTabConfig(MethodConfig):
         return not ids_alone
 
 
-class PTab(Method, Pretrainable):
+class PTab(SentenceMethod, Pretrainable):
     """logit = head(pool(h)), h the LM's states of the row's sentence, head: Linear(d, d) → tanh → Linear(d, 1).
 
     Pretrained by plain masked language modelling on the sentences of the table; then all of it is tuned on clicks.
@@ -40,23 +40,12 @@ class PTab(Method, Pretrainable):
     ctr: None
 
     def __init__(self, encoder: PromptedEncoder, pooling: PoolingName, tuning: Tuning | None = None) -> None:
-        super().__init__()
-        self.ctr = None
-        self.language = encoder
-        self.pooling: PoolingName = pooling
-        self.tuning: Tuning = tuning or FullTuning()
+        super().__init__(None, encoder, pooling, tuning)
         self.language_head = language_head(encoder.hidden_size)
-        self.masked_token_head: MaskedTokenHead | None = None
 
     @classmethod
     def from_parts(cls, config: PTabConfig, parts: Parts) -> Self:
         return cls(parts.encoder(), parts.language.pooling, parts.language.tuning)
-
-    def add_pretraining_heads(self, parts: Parts) -> None:
-        self.masked_token_head = parts.masked_token_head()
-
-    def encoders(self) -> tuple[PromptedEncoder, ...]:
-        return (self.language,)
 
     def forward(self, batch: ClickBatch) -> ModelOutput:
         tokens = words_of(batch)
@@ -69,11 +58,3 @@ class PTab(Method, Pretrainable):
 
     def pretraining_amount(self, batch: ClickBatch) -> float:
         return masked_word_amount(batch)
-
-    def language_parameters(self) -> Iterable[nn.Parameter]:
-        yield from self.language.parameters()
-        if self.masked_token_head is not None and not self.masked_token_head.is_new:
-            yield from self.masked_token_head.parameters()
-
-    def frozen_parameters(self) -> Iterable[nn.Parameter]:
-        return untrained(self.tuning, self.language, self.language_parameters())

@@ -33,9 +33,9 @@ class TextFeatures(Method):
     """x_f = e_f + P·t(v_f), then the ID model as ever: logit = ctr_head(interact(x_1, …, x_F)).
 
     t(v) is the pooled state of the frozen LM over the value's own piece, "[CLS] Movie title is Toy Story. [SEP]", made
-    once per distinct value and divided by its length: states are hundreds of times longer than new embeddings, and at
-    their own length a step of AdamW would move x_f far more by P than by e_f. P, one matrix for all fields, starts at zero: the model starts as the plain ID model does
-    and leaves it only as far as words help. A value without a row of its own still brings its words.
+    once per distinct value and divided by its length, so that AdamW, whose steps do not shrink as inputs grow, does not
+    move x_f far more by P than by e_f. P, one matrix for all fields, starts at zero: the model starts as the plain ID
+    model does and leaves it only as far as words help. A value without a row of its own still brings its words.
     Numbers that a model keeps beside the embedding (`embedding_width` > `embedding_dim`) get nothing added.
     Shapes: embeddings (batch, fields, embedding_width), t (batch, fields, d), P (embedding_dim, d) → logits (batch,).
     """

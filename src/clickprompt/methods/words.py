@@ -1,17 +1,53 @@
-"""What methods that read sentences have in common: the loss of hidden words, and a head over pooled states."""
+"""What methods that read sentences have in common: an encoder, the loss of hidden words, a head over pooled states."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch, Prompts, TokenBatch
-from clickprompt.methods.method import in_full
+from clickprompt.ctr import CTRModel
+from clickprompt.language import FullTuning, PoolingName, Tuning, untrained
+from clickprompt.methods.method import Method, in_full
+from clickprompt.methods.parts import Parts
 
 if TYPE_CHECKING:
     from clickprompt.language import MaskedTokenHead, PromptedEncoder
+
+
+class SentenceMethod(Method):
+    """A method with one encoder, `language`, that reads whole sentences.
+
+    Its masked-token head is there only while it is pretrained with one.
+    """
+
+    def __init__(
+        self, ctr: CTRModel | None, encoder: PromptedEncoder, pooling: PoolingName, tuning: Tuning | None
+    ) -> None:
+        super().__init__()
+        self.ctr = ctr
+        self.language = encoder
+        self.pooling: PoolingName = pooling
+        self.tuning: Tuning = tuning or FullTuning()
+        self.masked_token_head: MaskedTokenHead | None = None
+
+    def add_pretraining_heads(self, parts: Parts) -> None:
+        """The checkpoint's own masked-token head, or a new one where it has none."""
+        self.masked_token_head = parts.masked_token_head()
+
+    def encoders(self) -> tuple[PromptedEncoder, ...]:
+        return (self.language,)
+
+    def language_parameters(self) -> Iterable[nn.Parameter]:
+        yield from self.language.parameters()
+        if self.masked_token_head is not None and not self.masked_token_head.is_new:
+            yield from self.masked_token_head.parameters()
+
+    def frozen_parameters(self) -> Iterable[nn.Parameter]:
+        return untrained(self.tuning, self.language, self.language_parameters())
 
 
 def words_of(batch: ClickBatch) -> TokenBatch:
