@@ -259,13 +259,13 @@ class ClickBatch:
     tokens: TokenBatch | None = None
     """None where no language model reads."""
     masked: MaskedTokens | None = None
-    """Set in pretraining that hides words: `tokens` then has the mask token where they stood."""
+    """Set in pretraining that hides words or values: `tokens` then has mostly the mask token where they stood."""
     sides: tuple[SideSentences, ...] = ()
     """User side and item side, where a model reads them apart."""
     value_vectors: Tensor | None = None
     """float32 (batch, fields, d): vectors of each value's words, where a model reads them."""
     masked_fields: Tensor | None = None
-    """bool (batch, fields), True where a field is to be hidden and recovered; set in masked-field pretraining only."""
+    """bool (batch, fields), True where an id is to be hidden and recovered; set in pretraining that hides ids."""
     lists: tuple[ListIds, ...] = ()
     """One for each list field, in schema order."""
 

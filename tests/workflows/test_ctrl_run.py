@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from clickprompt.bundle import Predictor
 from clickprompt.settings import ClickPromptError
 from clickprompt.testing.tables import tiny_data_config
-from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, prepare, pretrain, run
+from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, prepare, run
 from clickprompt.workflows.pretrain import pretraining_inputs
 
 
@@ -65,9 +65,9 @@ def test_pooling_decides_what_alignment_learns_but_not_what_masked_words_teach(f
     assert inputs("clickprompt", "cls") == inputs("clickprompt", "mean")
 
 
-def test_a_batch_cannot_be_contrasted_in_pieces(finished, tmp_path):
-    recipe, folder, _ = finished
-    small = parse_recipe({**recipe, "pretrain": {**recipe["pretrain"], "micro_batch_size": 16}})
-    data = prepare(small, folder.prepared, SilentProgress())
+def test_a_batch_cannot_be_contrasted_in_pieces(finished):
+    recipe, _, _ = finished
+    small = {**recipe, "pretrain": {**recipe["pretrain"], "micro_batch_size": 16}}
     with pytest.raises(ClickPromptError, match="micro_batch_size is 16, but ctrl compares all 128 rows"):
-        pretrain(small, RunFolder(tmp_path), data, SilentProgress())
+        parse_recipe(small)
+    parse_recipe({**small, "models": ["id-only"]})

@@ -24,7 +24,7 @@ def finished(tmp_path_factory, tiny_clicks, tiny_bert):
         "ctr_model": {"kind": "dnn", "embedding_dim": 4, "hidden_sizes": [8]},
         "language_model": {"name": str(tiny_bert), "max_length": 48},
         "method": {"kind": "flip"},
-        "pretrain": {"epochs": 3, "batch_size": 64, "ctr_learning_rate": 1e-2, "schedule": "constant"},
+        "pretrain": {"max_steps": 12, "batch_size": 32, "ctr_learning_rate": 1e-2, "schedule": "constant"},
         "finetune": {"max_steps": 2},
         "finetune_with_language_model": {"max_steps": 2, "batch_size": 32, "evaluations_per_epoch": 1},
         "seed": 1,
@@ -36,7 +36,7 @@ def finished(tmp_path_factory, tiny_clicks, tiny_bert):
 def test_pretraining_learns(finished):
     _, folder, _ = finished
     losses = [record["train_loss"] for record in json.loads((folder.step("pretrained") / "history.json").read_text())]
-    assert np.mean(losses[-4:]) < np.mean(losses[:4]) - 0.5
+    assert np.mean(losses[-3:]) < np.mean(losses[:3]) - 0.2
 
 
 def test_a_run_trains_three_models_that_start_where_pretraining_ended(finished):
@@ -68,12 +68,12 @@ def test_bundles_score_raw_rows_as_the_run_did(finished, tiny_clicks, model):
     np.testing.assert_allclose(Predictor.load(folder.bundle(model)).predict(frame), 1 / (1 + np.exp(-logits)), 2e-5)
 
 
-def test_a_batch_cannot_be_contrasted_in_pieces(finished, tmp_path):
-    recipe, folder, _ = finished
-    small = parse_recipe({**recipe, "pretrain": {**recipe["pretrain"], "micro_batch_size": 16}})
-    data = prepare(small, folder.prepared, SilentProgress())
-    with pytest.raises(ClickPromptError, match="micro_batch_size is 16, but flip compares all 64 rows"):
-        pretrain(small, RunFolder(tmp_path), data, SilentProgress())
+def test_a_batch_cannot_be_contrasted_in_pieces(finished):
+    recipe, _, _ = finished
+    small = {**recipe, "pretrain": {**recipe["pretrain"], "micro_batch_size": 16}}
+    with pytest.raises(ClickPromptError, match="micro_batch_size is 16, but flip compares all 32 rows"):
+        parse_recipe(small)
+    parse_recipe({**small, "models": ["id-only"]})
 
 
 def test_the_same_seed_gives_the_same_pretraining(finished, tmp_path):

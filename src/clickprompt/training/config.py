@@ -49,12 +49,13 @@ class TrainingConfig(Settings):
 
 
 class PretrainConfig(TrainingConfig):
-    """Pretraining without labels (PA-MLM)."""
+    """Pretraining without labels."""
 
     rows: Literal["train", "train+validation"] = "train"
     """Which rows are read. The authors add validation rows; test rows never are."""
     mask_rate: float = Setting(default=0.15, gt=0, lt=1)
-    """Share of word pieces chosen; of those 80 % are masked, 10 % replaced, 10 % kept. Without words: of fields."""
+    """Share of word pieces chosen; of those 80 % are masked, 10 % replaced, 10 % kept. Under flip and
+    masked-field: share of fields."""
     language_learning_rate: float | None = Setting(default=None, ge=0)
     """Of what `language_model.tuning` trains; 0 freezes it. Unset: 5e-5 for all weights, 3e-4 for LoRA."""
     epochs: PositiveInt = 20

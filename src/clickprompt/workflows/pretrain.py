@@ -1,4 +1,4 @@
-"""Pretraining: PA-MLM, or the control's masked fields, from a recipe."""
+"""Pretraining of a recipe's method, without labels."""
 
 from __future__ import annotations
 
@@ -121,11 +121,6 @@ def _train(method: Method, recipe: Recipe, data: Data, progress: Progress) -> Tr
 
 def _micro_batch_size(recipe: Recipe, device: torch.device) -> int:
     config = recipe.pretraining
-    if not recipe.method.whole_batches:
-        return config.micro_batch_size or sentences_at_once(device)
-    if config.micro_batch_size is not None and config.micro_batch_size < config.batch_size:
-        raise ClickPromptError(
-            f"pretrain.micro_batch_size is {config.micro_batch_size}, but {recipe.method.kind} compares all "
-            f"{config.batch_size} rows of a batch with each other; leave it out, or lower pretrain.batch_size"
-        )
-    return config.batch_size
+    if recipe.method.whole_batches:
+        return config.batch_size
+    return config.micro_batch_size or sentences_at_once(device)

@@ -39,9 +39,9 @@ class Recipe(Settings):
     pretrain: PretrainConfig | None = PretrainConfig()
     """Pretraining without labels, for methods that have one; null: models start as they are, an ablation."""
     finetune: FinetuneConfig = FinetuneConfig()
-    """Training on clicks of every model that is the ID model alone."""
+    """Training on clicks of every model that reads no sentences: the ID model, alone or with text features."""
     finetune_with_language_model: FinetuneWithLanguageModelConfig = FinetuneWithLanguageModelConfig()
-    """Training on clicks of ID model and language model together."""
+    """Training on clicks of every model that reads sentences, with or without an ID model."""
     models: tuple[ModelName, ...] | None = Setting(default=None, min_length=1)
     """Which models to train and compare; null: all that the method knows, and the plain ID model beside them."""
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -86,6 +86,14 @@ class Recipe(Settings):
                 f"pretrain would teach nothing, for method {self.method.kind} pretrains a frozen language model; "
                 "set pretrain: null"
             )
+        if self.pretrains and self.method.whole_batches:
+            at_once = self.pretraining.micro_batch_size
+            if at_once is not None and at_once < self.pretraining.batch_size:
+                raise ValueError(
+                    f"pretrain.micro_batch_size is {at_once}, but {self.method.kind} compares all "
+                    f"{self.pretraining.batch_size} rows of a batch with each other; leave it out, or lower "
+                    "pretrain.batch_size"
+                )
         return self
 
     @property
