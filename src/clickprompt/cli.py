@@ -211,7 +211,7 @@ def main() -> None:
 @contextmanager
 def _errors() -> Iterator[None]:
     """What the user can mend: one line on standard error, exit status 2."""
-    from clickprompt.settings import ClickPromptError
+    from clickprompt.settings import OUT_OF_MEMORY, ClickPromptError, is_out_of_memory
 
     try:
         yield
@@ -226,18 +226,10 @@ def _errors() -> Iterator[None]:
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
-        print(
-            "error: out of memory; lower hash_rows, micro_batch_size, batch_size or ctr_model.embedding_dim",
-            file=sys.stderr,
-        )
+        print(f"error: {OUT_OF_MEMORY}", file=sys.stderr)
         raise typer.Exit(2) from None
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def _run_folder(recipe: Path, out: Path | None) -> Path:

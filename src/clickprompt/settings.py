@@ -38,6 +38,15 @@ class Settings(BaseModel):
         return data
 
 
+OUT_OF_MEMORY = "out of memory; lower hash_rows, micro_batch_size, batch_size or ctr_model.embedding_dim"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had no memory left, whichever library says so."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
 def first_line(error: BaseException) -> str:
     """What an error says first; its kind where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickprompt.language.config import QUESTION, TUNINGS, FullTuning, LanguageModelConfig, PoolingName, Tuning
 from clickprompt.language.pooling import pool, wanted
-from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint
+from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint, find_source, is_local
 from clickprompt.language.tokenizer import LanguageTokenizer
 from clickprompt.language.tuning import adapters_of, untrained
 
@@ -76,6 +76,8 @@ __all__ = [
     "checkpoint_fingerprint",
     "compile_layers",
     "encoder_config_json",
+    "find_source",
+    "is_local",
     "load_language_model",
     "load_text_to_text",
     "new_text_to_text_model",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clickprompt.language.config import LanguageModelConfig
-from clickprompt.language.source import find_source
+from clickprompt.language.source import find_source, is_local
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,12 @@ class LanguageModelSize:
 
 def local_size(config: LanguageModelConfig) -> LanguageModelSize | None:
     """Sizes of a checkpoint that is on this machine; None where it would have to be fetched."""
-    from huggingface_hub import try_to_load_from_cache
     from transformers import AutoConfig
 
     from clickprompt.language.quiet import quiet_transformers
 
     source = find_source(config.name, config.revision)
-    if source.folder is None and not isinstance(
-        try_to_load_from_cache(source.location, "config.json", revision=source.revision), str
-    ):
+    if not is_local(source):
         return None
     with quiet_transformers():
         shape = AutoConfig.from_pretrained(

@@ -85,13 +85,20 @@ def checkpoint_fingerprint(name: str, revision: str | None = None) -> str:
     return fingerprint({"name": source.location, "revision": source.revision, "commit": commit})
 
 
+def is_local(source: Source) -> bool:
+    """Whether a checkpoint is on this machine: a folder, or in the Hub's local cache."""
+    if source.folder:
+        return True
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(source.location, "config.json", revision=source.revision), str)
+
+
 def check_reachable(source: Source) -> None:
     """Raise ClickPromptError at once where a Hub model is neither in the local cache nor the Hub to be found."""
-    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub import constants
 
-    if source.folder or isinstance(
-        try_to_load_from_cache(source.location, "config.json", revision=source.revision), str
-    ):
+    if is_local(source):
         return
     if any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
         return  # a proxy resolves names that this machine cannot

@@ -3,7 +3,7 @@
 from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.config import DataConfig, SplitConfig
 from clickprompt.table.members import Members
-from clickprompt.table.prepare import inputs_fingerprint, prepare_table
+from clickprompt.table.prepare import find_prepared_table, inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
 from clickprompt.table.score_as import score_text
 from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, MovieLens100KSource, read_rows
@@ -23,6 +23,7 @@ __all__ = [
     "Vocabulary",
     "canonical_number",
     "canonical_text",
+    "find_prepared_table",
     "inputs_fingerprint",
     "prepare_table",
     "read_rows",

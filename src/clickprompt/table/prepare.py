@@ -46,6 +46,21 @@ def prepare_table(config: DataConfig, folder: Path, progress: Progress) -> Prepa
     return PreparedTable.open(folder)
 
 
+def find_prepared_table(config: DataConfig, folder: Path) -> PreparedTable | None:
+    """The folder where `prepare_table` would reuse it; None where it would make it. Nothing is made or fetched.
+
+    Raises ClickPromptError as `prepare_table` does for the folder.
+    """
+    recorded = _recorded(folder)
+    if recorded is None:
+        return None
+    try:
+        same = recorded.fingerprint == inputs_fingerprint(config)
+    except InputsNotFound:
+        same = _settings_of(recorded) == config
+    return recorded if same else None
+
+
 def inputs_fingerprint(config: DataConfig) -> str:
     """Changes when a setting of the data, the content of an input file or the format of prepared folders does.
 

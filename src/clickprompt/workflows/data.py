@@ -10,11 +10,18 @@ import numpy as np
 
 from clickprompt.batches import Sentences, Sides, SplitReader, ValueVectors, permute_within_fields
 from clickprompt.contracts import Progress, Reads, SplitName
-from clickprompt.language import LanguageModelConfig, LanguageTokenizer, checkpoint_fingerprint
-from clickprompt.table import PreparedTable, prepare_table
+from clickprompt.language import (
+    LanguageModelConfig,
+    LanguageTokenizer,
+    checkpoint_fingerprint,
+    find_source,
+    is_local,
+)
+from clickprompt.table import PreparedTable, find_prepared_table, prepare_table
 from clickprompt.text import TokenStore, build_token_store, token_store_key
+from clickprompt.workflows.progress import SilentProgress
 from clickprompt.workflows.recipe import Recipe
-from clickprompt.workflows.value_vectors import value_vectors
+from clickprompt.workflows.value_vectors import value_vectors, vectors_folder
 
 
 @dataclass(frozen=True)
@@ -57,35 +64,65 @@ class Data:
 def prepare(recipe: Recipe, folder: Path, progress: Progress) -> Data:
     """Make the prepared folder, or reuse it where nothing that made it has changed; tokenize what is not yet."""
     table = prepare_table(recipe.data, folder, progress)
-    if recipe.language_model is None or not recipe.reads_words:
+    return _with_words(recipe, table, tokenizer_of(recipe), progress)
+
+
+def find_prepared(recipe: Recipe, folder: Path) -> Data | None:
+    """What `prepare` has made; None where it would still make or fetch anything."""
+    table, language = find_prepared_table(recipe.data, folder), recipe.language_model
+    if table is None:
+        return None
+    if language is None or not recipe.reads_words:
         return Data(table)
-    name, revision = recipe.language_model.name, recipe.language_model.revision
-    tokenizer = _tokenizer(recipe.method.asks, name, revision)
-    sentences = _sentences(table, tokenizer, recipe.language_model, progress)
+    if not is_local(find_source(language.name, language.revision)):
+        return None
+    tokenizer = tokenizer_of(recipe)
+    assert tokenizer is not None
+    if not _token_folder(table, tokenizer, language).exists():
+        return None
+    checkpoint = checkpoint_fingerprint(language.name, language.revision)
+    if "values" in recipe.all_reads and not vectors_folder(table, tokenizer, language, checkpoint).exists():
+        return None
+    return _with_words(recipe, table, tokenizer, SilentProgress())
+
+
+def _with_words(recipe: Recipe, table: PreparedTable, tokenizer: LanguageTokenizer | None, progress: Progress) -> Data:
+    language = recipe.language_model
+    if language is None or tokenizer is None:
+        return Data(table)
+    sentences = _sentences(table, tokenizer, language, progress)
     first = table.split("train").value_ids[:1]  # says at once where max_length has no room for field names
     if "sentence" in recipe.all_reads:
         sentences.lay_out(first)
     if "sides" in recipe.all_reads:
         Sides(sentences, table.schema).read(first)
-    checkpoint, vectors = checkpoint_fingerprint(name, revision), None
+    checkpoint, vectors = checkpoint_fingerprint(language.name, language.revision), None
     if "values" in recipe.all_reads:
-        vectors = value_vectors(table, sentences, recipe.language_model, checkpoint, recipe.device, progress)
+        vectors = value_vectors(table, sentences, language, checkpoint, recipe.device, progress)
     return Data(table, tokenizer, sentences, checkpoint, vectors)
 
 
-def _tokenizer(question: str | None, name: str, revision: str | None) -> LanguageTokenizer:
+def tokenizer_of(recipe: Recipe) -> LanguageTokenizer | None:
+    """What reads the words of a recipe, fetched where it has to be; None where no words are read."""
+    language, question = recipe.language_model, recipe.method.asks
+    if language is None or not recipe.reads_words:
+        return None
     if question is None:
-        return LanguageTokenizer.from_folder_or_name(name, revision)
+        return LanguageTokenizer.from_folder_or_name(language.name, language.revision)
     from clickprompt.language import asking_tokenizer
 
-    return asking_tokenizer(name, revision, question)
+    return asking_tokenizer(language.name, language.revision, question)
+
+
+def _token_folder(table: PreparedTable, tokenizer: LanguageTokenizer, config: LanguageModelConfig) -> Path:
+    key = token_store_key(tokenizer, config.max_value_tokens)
+    return table.folder.parent / f"{table.folder.name}.tokens" / f"{table.fingerprint}-{key}"
 
 
 def _sentences(
     table: PreparedTable, tokenizer: LanguageTokenizer, config: LanguageModelConfig, progress: Progress
 ) -> Sentences:
-    key = token_store_key(tokenizer, config.max_value_tokens)
-    folder = table.folder.parent / f"{table.folder.name}.tokens" / f"{table.fingerprint}-{key}"
+    folder = _token_folder(table, tokenizer, config)
     texts, fields = table.value_texts
     if not folder.exists():
         spoken = texts.take(np.flatnonzero(table.held)).to_pylist()

@@ -42,6 +42,7 @@ from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.scoring import score_rows
 from clickprompt.workflows.seeds import seed_for, seed_torch
 from clickprompt.workflows.tuning import check_tuning, language_inputs, language_learning_rate, training_inputs, tuned
+from clickprompt.workflows.value_vectors import VERSION as VECTORS
 
 
 def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
@@ -64,6 +65,8 @@ def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
             "language_model": language_inputs(recipe),
             "method": recipe.method.model_dump(mode="json"),
         }
+    if recipe.reads(model) == "values":
+        inputs["vectors"] = VECTORS
     return inputs_of(**inputs)
 
 

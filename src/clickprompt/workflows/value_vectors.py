@@ -9,14 +9,14 @@ import numpy as np
 
 from clickprompt.batches import Sentences, ValueVectors
 from clickprompt.bundle import read_values
-from clickprompt.contracts import Progress
+from clickprompt.contracts import Progress, Tokenizer
 from clickprompt.language import LanguageModelConfig
 from clickprompt.storage import fingerprint, new_folder, read_manifest, write_manifest
 from clickprompt.table import PreparedTable
 from clickprompt.text import token_store_key
 from clickprompt.training import DeviceName, choose_device
 
-KIND, VERSION, MANIFEST = "store of value vectors", 1, "manifest.json"
+KIND, VERSION, MANIFEST = "store of value vectors", 2, "manifest.json"
 _FILE = "vectors.npy"
 
 
@@ -33,20 +33,30 @@ def value_vectors(
 
     Raises ClickPromptError where a byte of them has changed.
     """
-    settings = {
-        "tokens": token_store_key(sentences.tokenizer, config.max_value_tokens),
+    folder = vectors_folder(table, sentences.tokenizer, config, checkpoint)
+    if folder.exists():
+        read_manifest(folder, MANIFEST, kind=KIND, version=VERSION)
+    else:
+        settings = _settings(sentences.tokenizer, config, checkpoint)
+        _write(folder, table, sentences, config, device, progress, settings)
+    return ValueVectors(np.asarray(np.load(folder / _FILE, mmap_mode="r")), sentences.permutation)
+
+
+def vectors_folder(table: PreparedTable, tokenizer: Tokenizer, config: LanguageModelConfig, checkpoint: str) -> Path:
+    """Where the vectors of these values by this language model are kept."""
+    settings = fingerprint(_settings(tokenizer, config, checkpoint))
+    return table.folder.parent / f"{table.folder.name}.vectors" / f"{table.fingerprint}-{settings}"
+
+
+def _settings(tokenizer: Tokenizer, config: LanguageModelConfig, checkpoint: str) -> dict[str, object]:
+    return {
+        "tokens": token_store_key(tokenizer, config.max_value_tokens),
         "checkpoint": checkpoint,
         "layers": config.layers,
         "pooling": config.pooling,
         "max_length": config.max_length,
         "version": VERSION,
     }
-    folder = table.folder.parent / f"{table.folder.name}.vectors" / f"{table.fingerprint}-{fingerprint(settings)}"
-    if folder.exists():
-        read_manifest(folder, MANIFEST, kind=KIND, version=VERSION)
-    else:
-        _write(folder, table, sentences, config, device, progress, settings)
-    return ValueVectors(np.asarray(np.load(folder / _FILE, mmap_mode="r")), sentences.permutation)
 
 
 def _write(

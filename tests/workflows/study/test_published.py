@@ -29,6 +29,7 @@ METHODS = {
     "no pretraining": {"model": "clickprompt-with-lm", "pretrain": None},
     "neither": {"model": "clickprompt-with-lm", "method": {"kind": "clickprompt", "prompt": None}, "pretrain": None},
     "no meaning": {"model": "clickprompt-with-lm", "language_model": {"permute_values": 0}},
+    "PTab, no meaning": {"model": "ptab", "language_model": {"permute_values": 0}},
     **{name: {"model": name} for name in ("ctr-bert", "p5", "ptab", "ctrl", "flip", "text-features", "masked-field")},
 }
 
@@ -109,7 +110,7 @@ def test_what_the_paper_did_not_print_stays_blank():
     assert look_up(2, "MovieLens-1M", "ours", "AutoInt") is None
     assert look_up(3, "MovieLens-1M", "ours", "DCNv2", "MiniLM") is None
     assert look_up(4, "GoodReads", "ours") is None
-    for method in ("no meaning", "masked-field", "flip", "text-features", "first", "no prompt"):
+    for method in ("no meaning", "PTab, no meaning", "masked-field", "flip", "text-features", "first", "no prompt"):
         assert look_up(2, "MovieLens-1M", method) is None
     for table in (3, 4, 5, 6):
         assert look_up(table, "MovieLens-1M", "no meaning", part="tail users, tail items") is None

@@ -26,6 +26,20 @@ from clickprompt.workflows.study import load_study, parse_study, plan
         ({"trials": {"count": 1, "space": {"epochs": [1]}}}, "epochs is no setting that can be tuned"),
         ({"trials": {"count": 1, "space": {"data.min_count": [1]}}}, "data.min_count is no setting that can be tuned"),
         ({"trials": {"count": 1, "space": {"finetune.epochs": []}}}, "should have at least 1 item"),
+        ({"trials": {"count": 1, "space": {"evaluation.tail_share": [0.1]}}}, "tail_share is no setting that can be"),
+        (
+            {"trials": {"count": 1, "space": {"finetune.epoch": [1]}}},
+            "finetune.epoch is no setting of finetune (did you mean epochs?)",
+        ),
+        (
+            {"trials": {"count": 2, "space": {"finetune.ctr_learning_rate": [1e-3, 0.001]}}},
+            "finetune.ctr_learning_rate names a value twice",
+        ),
+        (
+            {"trials": None, "methods": {"x": {"model": "id-only", "space": {"finetune.epochs": [1]}}}},
+            "methods.x.space: this study has no trials; set trials.count",
+        ),
+        ({"methods": {"x": {"model": "id-only", "ctr_models": []}}}, "should have at least 1 item"),
     ],
 )
 def test_what_is_wrong_with_a_study_is_said_in_one_line(tiny_study, changes, message):
@@ -52,14 +66,31 @@ def test_what_is_wrong_with_a_study_is_said_in_one_line(tiny_study, changes, mes
             "the search space has 1 settings that touch id-only, but trials.count is 2",
         ),
         (
+            {"x": {"model": "ptab", "ctr_models": ["DNN"]}},
+            "mine.yaml, x on clicks: ctr_models: ptab has no ID model; drop the setting",
+        ),
+        (
+            {"x": {"model": "id-only", "ctr_models": ["DNN"], "ctr_model": {"kind": "fm"}}},
+            "mine.yaml, x on clicks: ctr_models: the method has a ctr_model.kind of its own; drop the setting",
+        ),
+        (
+            {"x": {"model": "masked-field", "language_models": ["tiny"]}},
+            "mine.yaml, x on clicks: language_models: masked-field reads no words; drop the setting",
+        ),
+        (
+            {"x": {"model": "ptab", "language_models": ["tiny"], "language_model": {"name": "minilm"}}},
+            "mine.yaml, x on clicks: language_models: the method has a language_model.name of its own; drop",
+        ),
+        (
             {"x": {"model": "id-only", "space": {"finetune.batch_size": [8, "many"]}}},
             "mine.yaml, x on clicks: finetune.batch_size is 'many'",
         ),
     ],
 )
 def test_a_recipe_that_is_wrong_is_told_by_file_and_method(tiny_study, methods, message):
+    axes = {"ctr_models": {"DNN": {"kind": "dnn"}}, "language_models": {"tiny": {}}}
     with pytest.raises(ClickPromptError) as caught:
-        plan(parse_study(tiny_study(methods=methods, baseline=None)), "mine.yaml")
+        plan(parse_study(tiny_study(methods=methods, baseline=None, **axes)), "mine.yaml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

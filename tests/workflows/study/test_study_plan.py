@@ -36,6 +36,16 @@ def test_a_method_is_run_with_what_it_has_and_no_more(tiny_study):
     ]
 
 
+@pytest.mark.parametrize("model", ["ctr-bert", "p5", "ptab"])
+def test_a_method_that_reads_words_alone_is_run_once_for_all_id_models(tiny_study, model):
+    study = tiny_study(methods={"words": {"model": model}}, baseline=None, ctr_models=AXES["ctr_models"])
+    study["base"] = {name: section for name, section in study["base"].items() if name != "method"}
+    (combination,) = plan(parse_study(study))
+    assert combination.ctr_model is None
+    changed = plan(parse_study(study | {"ctr_models": {"FM": {"kind": "fm", "embedding_dim": 8}}}))[0]
+    assert name_of(combination.recipe(1, {})) == name_of(changed.recipe(1, {}))
+
+
 def test_without_axes_the_base_names_the_models(tiny_study, tiny_bert):
     assert combinations(tiny_study()) == [
         ("plain", "dcn-v2", None),
@@ -48,6 +58,12 @@ def test_a_method_that_brings_its_language_model_is_run_with_that_alone(tiny_stu
     own = {"model": "clickprompt-with-lm", "language_model": {"name": str(tiny_bert), "layers": 1}}
     study = tiny_study(methods={"own": own}, baseline=None, language_models=AXES["language_models"])
     assert combinations(study) == [("own", "dcn-v2", tiny_bert.name)]
+
+
+def test_a_method_that_brings_its_id_model_is_run_with_that_alone(tiny_study):
+    own = {"model": "id-only", "ctr_model": {"kind": "fm"}}
+    study = tiny_study(methods={"own": own}, baseline=None, ctr_models={"DNN": {"kind": "dnn"}, "DCN": {"kind": "dcn"}})
+    assert combinations(study) == [("own", "fm", None)]
 
 
 def test_the_settings_of_a_recipe_come_from_everywhere(tiny_study):

@@ -121,6 +121,7 @@ def test_a_second_start_repeats_nothing(finished, file):
     assert steps(out) == before
     assert results(folder).equals(rows)
     assert (folder / "tables.md").read_text() == table
+    assert "Unfinished" not in table
     assert (folder / "study.yaml").read_bytes() == file.read_bytes()
 
 
@@ -156,11 +157,14 @@ def test_a_part_of_a_study(tiny_study, study_file, tmp_path):
     folder, _ = run_study(file, out, SilentProgress(), ["method=plain", "seed=2"])
     assert results(folder).select("method", "seed", "trial").unique().rows() == [("plain", 2, 0)]
     assert set(results(folder)["phase"]) == {"test"}
+    assert "Unfinished: 1 of 6 cells are done." in (folder / "tables.md").read_text()
     measured = CliRunner().invoke(app, ["study", str(file), "--out", str(out), "--dry-run", "--only", "method=plain"])
     assert "2 trials and cells, 1 done" in measured.output
     assert "s measured" in measured.output
+    before = sorted(out.rglob("*"))
     computed = CliRunner().invoke(app, ["study", str(file), "--out", str(out), "--dry-run", "--only", "method=with LM"])
     assert "s computed" in computed.output
+    assert sorted(out.rglob("*")) == before  # not even tokens
 
 
 @pytest.mark.parametrize(
@@ -195,6 +199,39 @@ def test_what_fails_is_told_and_the_others_go_on(tiny_study, study_file, tiny_cl
     assert "clicks.csv" in lost["error"][0]
     assert "no trial has succeeded" in lost["error"][2]
     assert set(kept["status"]) == {"done"}
+
+
+def test_a_language_model_that_is_not_there_fails_its_own_cells_alone(tiny_study, study_file, tmp_path):
+    study = tiny_study(trials=None, seeds=[1])
+    study["base"] = {**study["base"], "language_model": {"name": "./nowhere"}}
+    file = study_file(tmp_path, study)
+    folder, failures = run_study(file, tmp_path / "out", SilentProgress())
+    assert failures == 2
+    rows = results(folder).filter(pl.col("slice") == "all")
+    assert rows.filter(status="done")["method"].to_list() == ["plain"]
+    assert all("./nowhere" in error for error in rows.filter(status="failed")["error"])
+    shown = CliRunner().invoke(app, ["study", str(file), "--out", str(tmp_path / "out"), "--dry-run"])
+    assert shown.exit_code == 0
+    assert "3 trials and cells, 1 done" in shown.output
+    assert "+ unknown" in shown.output
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory. Tried to"), ClickPromptError("it diverged")])
+def test_a_pretraining_that_failed_is_not_tried_again(tiny_study, study_file, tmp_path, monkeypatch, error):
+    tried = []
+
+    def pretrain(recipe, *_):
+        tried.append(recipe.seed)
+        raise error
+
+    monkeypatch.setattr("clickprompt.workflows.study.out.pretrain", pretrain)
+    file = study_file(tmp_path, tiny_study(trials=None))
+    folder, failures = run_study(file, tmp_path / "out", SilentProgress())
+    assert (tried, failures) == ([1, 2], 4)  # two methods share it; each seed has its own
+    rows = results(folder).filter(pl.col("slice") == "all")
+    assert set(rows.filter(status="done")["method"]) == {"plain"}
+    said = "lower hash_rows, micro_batch_size" if isinstance(error, RuntimeError) else "it diverged"
+    assert all(said in text for text in rows.filter(status="failed")["error"])
 
 
 def test_two_studies_never_run_in_one_folder(file, tmp_path):

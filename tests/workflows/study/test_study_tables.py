@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from clickprompt.evaluation import auc, bootstrap_over_groups, delong_test, log_loss, long_tail
 from clickprompt.workflows.study.config import Study
 from clickprompt.workflows.study.entries import LONG_TAIL
-from clickprompt.workflows.study.statistics import Scores
+from clickprompt.workflows.study.scores import Scores
 from clickprompt.workflows.study.tables import write_tables
 
 SEEDS = (1, 2, 3)
@@ -71,7 +71,8 @@ def make_study(table=2, *, trials=True, slices=(), rows=600, ctr_models=("DCNv2"
                 for ctr_model in ctr_models:
                     logits = (truth + SKILL[method] * generator.normal(size=rows)).astype(np.float32)
                     run = f"{model}-{ctr_model}-{data_set}-{seed}"
-                    made.cells[run] = Scores(labels, logits, np.arange(rows) % 40)
+                    masks = {part: np.arange(rows) % 5 == place for place, part in enumerate(slices)}
+                    made.cells[run] = Scores(labels, logits, np.arange(rows) % 39, masks)
                     about = {
                         "data_set": data_set,
                         "method": method,
@@ -349,11 +350,55 @@ def test_long_tail_table(tmp_path):
         own = [one["auc"] for one in made.of("MovieLens-1M", "ClickPrompt", row["slice"])]
         heading = "ClickPrompt · DCNv2 · MiniLM"
         assert number(row[f"{heading}: AUC"]) == pytest.approx(np.mean(own), abs=5.1e-5)
-        assert "*" not in row[f"{heading}: AUC"] or row["slice"] == "all"
     assert row_of(rows, slice=LONG_TAIL[0])["DCNv2: published AUC"] == "0.6000"
     compared = pl.read_parquet(tmp_path / "comparisons.parquet").to_dicts()
     assert {one["slice"] for one in compared} == {"all", *LONG_TAIL}
-    assert {one["p_delong"] is None for one in compared if one["slice"] != "all"} == {True}
+    for one in compared:
+        cells = [
+            [made.cells[row["run"]] for row in made.of(one["data_set"], name)] for name in (one["method"], "DCNv2")
+        ]
+        kept = cells[0][0].slices.get(one["slice"], slice(None))
+        means = [np.mean([cell.logits[kept] for cell in of_method], axis=0, dtype=float) for of_method in cells]
+        assert one["p_delong"] == pytest.approx(delong_test(cells[0][0].labels[kept], *means).p_value, rel=1e-6)
+        assert one["p_bootstrap_holm"] is not None
+
+
+def test_a_slice_that_is_not_told_is_compared_over_seeds_alone(tmp_path):
+    made = make_study(6, trials=False, slices=LONG_TAIL)
+    for run, cell in made.cells.items():
+        made.cells[run] = Scores(cell.labels, cell.logits, cell.groups)
+    made.write(tmp_path)
+    for one in pl.read_parquet(tmp_path / "comparisons.parquet").to_dicts():
+        assert (one["p_delong"] is None) == (one["slice"] != "all")
+        assert one["p_welch"] is not None
+
+
+def test_an_only_data_set_stands_in_the_title(made, tmp_path):
+    only = Made(Study.model_validate(made.study.model_dump(exclude={"data_sets", "methods"}) | {
+        "data_sets": {"MovieLens-1M": {}}, "methods": {name: {"model": model} for name, model in METHODS.items()},
+    }), cells=made.cells)  # fmt: skip
+    rows = [row for row in made.rows if row["data_set"] == "MovieLens-1M"]
+    markdown, _ = only.write(tmp_path, rows)
+    table = sections(markdown)
+    assert row_of(table["Overall performance, MovieLens-1M"], model="DCNv2")["published AUC"] == "0.8439"
+    assert not [section for section, of_section in table.items() if "data set" in of_section[0]]
+
+
+def test_two_methods_of_one_kind_keep_their_names(tmp_path):
+    made = make_study(3, trials=False)
+    methods = {"K = 1": {"model": "clickprompt-with-lm", "method": {"kind": "clickprompt", "prompt": {"length": 1}}}}
+    methods |= {"K = 3": {"model": "clickprompt-with-lm"}, "DCNv2": {"model": "id-only"}}
+    made.study = Study.model_validate(made.study.model_dump(exclude={"methods"}) | {"methods": methods})
+    names = {"ClickPrompt": "K = 1", "Masked *fields*": "K = 3", "DCNv2": "DCNv2"}
+    rows = [
+        row | {"method": names[row["method"]], "model": methods[names[row["method"]]]["model"]} for row in made.rows
+    ]
+    (table, *_) = sections(made.write(tmp_path, rows)[0]).values()
+    assert [row["finetuning"] for row in table] == ["none", "K = 1", "K = 3"]
+
+
+def test_an_unfinished_study_says_so(made, tmp_path):
+    assert "Unfinished: 3 of 6 cells" in made.write(tmp_path, unfinished="Unfinished: 3 of 6 cells are done.")[1]
 
 
 @pytest.mark.parametrize("table", [3, None])

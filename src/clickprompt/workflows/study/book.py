@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ import numpy as np
 from clickprompt.settings import ClickPromptError
 from clickprompt.workflows.evaluate import groups_of, test_logits
 from clickprompt.workflows.progress import SilentProgress
+from clickprompt.workflows.slices import tail_slices
 from clickprompt.workflows.study.config import Study
 from clickprompt.workflows.study.out import OutFolder
 from clickprompt.workflows.study.plan import Combination
 from clickprompt.workflows.study.records import Row, about, failed_row, test_rows, trial_row, write_rows
-from clickprompt.workflows.study.statistics import Scores
+from clickprompt.workflows.study.scores import Scores
 from clickprompt.workflows.study.tables import write_tables
 from clickprompt.workflows.study.tasks import Task
 
@@ -75,13 +77,14 @@ class Book:
         return self.winner(combination) is not None
 
     def gather(self) -> None:
-        """Read the results of every finished run of the study from its steps."""
+        """Read the results of every finished run of the study from its steps; what is amiss is told when it is run."""
         self.gather_trials()
         for combination in self.combinations:
             if self.tuned(combination):
                 for task in self.cells(combination):
                     if self.out.trained(task.recipe) is not None and self.out.scored(task.recipe):
-                        self.tested(task, self.out.measure(task.recipe, SilentProgress()))
+                        with suppress(ClickPromptError):
+                            self.tested(task, self.out.measure(task.recipe, SilentProgress()))
 
     def gather_trials(self) -> None:
         """Read what validation said of every finished trial."""
@@ -117,7 +120,7 @@ class Book:
         write_rows(self.folder / "results.parquet", self.rows())
         started = time.monotonic()
         if final or started - self._tables_written > self._tables_took / _TABLES_SHARE:
-            write_tables(self.folder, self.study, self.rows(), self.scores)
+            write_tables(self.folder, self.study, self.rows(), self.scores, unfinished=self._unfinished())
             self._tables_written = time.monotonic()
             self._tables_took = self._tables_written - started
 
@@ -126,7 +129,19 @@ class Book:
         task = self._recipes[row["run"]]
         data = self.out.data(task.recipe, SilentProgress())
         logits = test_logits(self.out.run(task.recipe, data), task.combination.model)
-        return Scores(np.asarray(data.table.split("test").labels), logits, groups_of(data))
+        slices = tail_slices(data.table, task.recipe.evaluation.tail_share) if self.study.table == 6 else {}
+        return Scores(np.asarray(data.table.split("test").labels), logits, groups_of(data), slices)
+
+    def _unfinished(self) -> str:
+        """How much of the study is done; "" when all is."""
+        cells = len(self.combinations) * len(self.study.seeds)
+        trials = sum(len(self.trials(combination)) for combination in self.combinations)
+        ended = [key[1] for key, rows in self._rows.items() if rows[0]["status"] == "done"]
+        tested = sum(ended)
+        if len(ended) == cells + trials:
+            return ""
+        of_trials = f" and {len(ended) - tested} of {trials} trials" if trials else ""
+        return f"Unfinished: {tested} of {cells} cells{of_trials} are done."
 
     def _task(self, combination: Combination, seed: int, trial: int, *, tests: bool) -> Task:
         key = self._places[id(combination)], seed, trial, tests

@@ -9,11 +9,22 @@ from pydantic import AfterValidator, NonNegativeInt, PositiveInt, ValidationErro
 from pydantic import Field as Setting
 from pydantic_core import PydanticCustomError
 
+from clickprompt.language import LanguageModelConfig
 from clickprompt.settings import Settings, did_you_mean, explain
+from clickprompt.training import FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig
 from clickprompt.workflows.recipe import Recipe, read_yaml
 
 SECTIONS = tuple(name for name in Recipe.model_fields if name not in ("models", "seed"))
 """What a study may set of a recipe: all but what its grid sets."""
+_TUNED: dict[str, type[Settings] | None] = {
+    "pretrain": PretrainConfig,
+    "finetune": FinetuneConfig,
+    "finetune_with_language_model": FinetuneWithLanguageModelConfig,
+    "language_model": LanguageModelConfig,
+    "ctr_model": None,
+    "method": None,
+}
+"""Sections that trials may draw from, and what knows their settings where it does not hang on `kind`."""
 
 
 def _known_sections(content: dict[str, Any]) -> dict[str, Any]:
@@ -25,16 +36,22 @@ def _known_sections(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _known_paths(space: dict[str, Any]) -> dict[str, Any]:
-    for path in space:
-        section = path.partition(".")[0]
-        if section not in SECTIONS or section in ("data", "device") or "." not in path:
+def _known_paths(space: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    for path, values in space.items():
+        section, _, setting = path.partition(".")
+        if section not in _TUNED or not setting:
             raise ValueError(f"{path} is no setting that can be tuned; write section.setting, as finetune.epochs")
+        known = _TUNED[section]
+        if known is not None and (name := setting.partition(".")[0]) not in known.model_fields:
+            raise ValueError(f"{path} is no setting of {section}{did_you_mean(name, known.model_fields)}")
+        if any(value in values[:place] for place, value in enumerate(values)):
+            raise ValueError(f"{path} names a value twice, so two trials would be one; name each once")
     return space
 
 
 PartialRecipe = Annotated[dict[str, Any], AfterValidator(_known_sections)]
 """Some sections of a recipe, some settings of each."""
+Names = Annotated[tuple[str, ...], Setting(min_length=1)]
 Space = Annotated[dict[str, Annotated[tuple[Any, ...], Setting(min_length=1)]], AfterValidator(_known_paths)]
 """Values to try by setting, such as `finetune.ctr_learning_rate: [1.0e-3, 3.0e-3]`."""
 
@@ -55,9 +72,9 @@ class StudyMethod(Settings):
 
     model: str
     """One of those that runs train: id-only, clickprompt-with-lm, …; without a `method` section its own is taken."""
-    ctr_models: tuple[str, ...] | None = None
+    ctr_models: Names | None = None
     """ID models of the study that it is run with; all where not given."""
-    language_models: tuple[str, ...] | None = None
+    language_models: Names | None = None
     """Language models of the study that it is run with; all where not given."""
     space: Space | None = None
     """Its own search space in place of the study's; the number of trials stays."""
@@ -109,6 +126,8 @@ class Study(Settings):
         if self.baseline is not None and self.baseline not in self.methods:
             raise ValueError(f"baseline: {self.baseline} is no method{did_you_mean(self.baseline, self.methods)}")
         for name, method in self.methods.items():
+            if method.space is not None and self.trials is None:
+                raise ValueError(f"methods.{name}.space: this study has no trials; set trials.count, or drop the space")
             for kind, chosen, known in (
                 ("ctr_models", method.ctr_models, self.ctr_models),
                 ("language_models", method.language_models, self.language_models),

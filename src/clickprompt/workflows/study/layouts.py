@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from clickprompt.workflows.study.entries import ALL, LONG_TAIL, Entry, place_of
-from clickprompt.workflows.study.variants import CLICKPROMPT, FAMILIES, family_of, prompted_layers
+from clickprompt.workflows.study.variants import CLICKPROMPT, FAMILIES, family_of, is_clickprompt, prompted_layers
 
 if TYPE_CHECKING:
     from clickprompt.workflows.study.config import Study
@@ -45,26 +45,34 @@ def lay_out(study: Study, entries: Sequence[Entry]) -> list[Layout]:
 
 
 def _overall(study: Study, entries: Sequence[Entry]) -> list[Layout]:
-    several = len({entry.key.ctr_model for entry in entries if entry.model == "id-only"}) > 1
+    plain = [entry.key for entry in entries if entry.model == "id-only"]
+    named_by_id_model = len({key.ctr_model for key in plain}) > 1 and len({key.method for key in plain}) == 1
 
     def label(entry: Entry) -> tuple[str, ...]:
         _, method, ctr_model, language_model = entry.key
-        plain = several and entry.model == "id-only" and ctr_model is not None
-        names = (ctr_model, None) if plain else (method, ctr_model)
+        names = (ctr_model, None) if named_by_id_model and entry.key in plain else (method, ctr_model)
         return family_of(study, entry), *(name or "" for name in (*names, language_model))
 
     def order(entry: Entry) -> tuple[int, ...]:
         return FAMILIES.index(family_of(study, entry)), *place_of(study, entry.key)[1:]
 
     stub = ("family", "model", "ID model", "language model")
-    return [_by_data_set("Overall performance", stub, entries, label, order)]
+    return [_by_data_set(study, "Overall performance", stub, entries, label, order)]
 
 
 def _compatibility(study: Study, entries: Sequence[Entry]) -> list[Layout]:
+    def mode_of(entry: Entry) -> str:
+        if entry.model == "id-only":
+            return "none"
+        return CLICKPROMPT[entry.model] if is_clickprompt(study, entry) else entry.key.method
+
+    # Where two methods are one kind, their own names tell them apart.
+    methods: dict[str, set[str]] = {}
+    for entry in entries:
+        methods.setdefault(mode_of(entry), set()).add(entry.key.method)
+
     def label(entry: Entry) -> tuple[str, ...]:
-        mode = "none" if entry.model == "id-only" else CLICKPROMPT.get(entry.model, entry.key.method)
-        if family_of(study, entry) == "controls":
-            mode = entry.key.method
+        mode = mode_of(entry) if len(methods[mode_of(entry)]) == 1 else entry.key.method
         return entry.key.ctr_model or "none", mode, entry.key.language_model or "none"
 
     modes = ("none", "without LM", "with LM")
@@ -75,7 +83,7 @@ def _compatibility(study: Study, entries: Sequence[Entry]) -> list[Layout]:
         return ctr_model, modes.index(mode) if mode in modes else len(modes), method, language_model
 
     stub = ("ID model", "finetuning", "language model")
-    return [_by_data_set("Compatibility with ID models and language models", stub, entries, label, order)]
+    return [_by_data_set(study, "Compatibility with ID models and language models", stub, entries, label, order)]
 
 
 def _prompted_layers(study: Study, entries: Sequence[Entry]) -> list[Layout]:
@@ -90,7 +98,7 @@ def _prompted_layers(study: Study, entries: Sequence[Entry]) -> list[Layout]:
     def heading(entry: Entry) -> str:
         return names.get(entry.key.method, entry.key.method)
 
-    return [_by_method("First-layer prompts against layer-wise ones", entries, heading)]
+    return [_by_method(study, "First-layer prompts against layer-wise ones", entries, heading)]
 
 
 def _ablation(study: Study, entries: Sequence[Entry]) -> list[Layout]:
@@ -101,7 +109,8 @@ def _ablation(study: Study, entries: Sequence[Entry]) -> list[Layout]:
         _, method, ctr_model, language_model = place_of(study, entry.key)
         return ctr_model, language_model, method
 
-    return [_by_data_set("Fusion strategies", ("ID model", "variant", "language model"), entries, label, order)]
+    stub = ("ID model", "variant", "language model")
+    return [_by_data_set(study, "Fusion strategies", stub, entries, label, order)]
 
 
 def _long_tail(study: Study, entries: Sequence[Entry]) -> list[Layout]:
@@ -124,10 +133,16 @@ def _plain(study: Study, entries: Sequence[Entry]) -> list[Layout]:
     def order(entry: Entry) -> tuple[int, ...]:
         return place_of(study, entry.key)[1:]
 
-    return [_by_data_set("Results", ("model", "ID model", "language model"), entries, label, order)]
+    return [_by_data_set(study, "Results", ("model", "ID model", "language model"), entries, label, order)]
+
+
+def _titled(study: Study, title: str) -> str:
+    """A study's only data set stands in the title, and nowhere else."""
+    return f"{title}, {next(iter(study.data_sets))}" if len(study.data_sets) == 1 else title
 
 
 def _by_data_set(
+    study: Study,
     title: str,
     stub: tuple[str, ...],
     entries: Sequence[Entry],
@@ -140,10 +155,11 @@ def _by_data_set(
     for entry in sorted(entries, key=order):
         row = rows.setdefault(entry.key[1:], (label(entry), [None] * len(groups)))
         row[1][groups.index(entry.key.data_set)] = Place(entry)
-    return Layout(title, stub, groups, list(rows.values()))
+    shown = groups if len(study.data_sets) > 1 else ("",)
+    return Layout(_titled(study, title), stub, shown, list(rows.values()))
 
 
-def _by_method(title: str, entries: Sequence[Entry], heading: Callable[[Entry], str]) -> Layout:
+def _by_method(study: Study, title: str, entries: Sequence[Entry], heading: Callable[[Entry], str]) -> Layout:
     """A row for each (data set, ID model, language model), a group of columns for each method."""
     groups = tuple(dict.fromkeys(heading(entry) for entry in entries))
     rows: dict[tuple[str, str, str], list[Place | None]] = {}
@@ -152,6 +168,7 @@ def _by_method(title: str, entries: Sequence[Entry], heading: Callable[[Entry], 
         data_set, _, ctr_model, language_model = entry.key
         # A method without a language model stands in the row of every one.
         for language in [language_model] if language_model else languages or [""]:
-            row = rows.setdefault((data_set, ctr_model or "", language), [None] * len(groups))
+            label = data_set if len(study.data_sets) > 1 else "", ctr_model or "", language
+            row = rows.setdefault(label, [None] * len(groups))
             row[groups.index(heading(entry))] = Place(entry)
-    return Layout(title, ("data set", "ID model", "language model"), groups, list(rows.items()))
+    return Layout(_titled(study, title), ("data set", "ID model", "language model"), groups, list(rows.items()))

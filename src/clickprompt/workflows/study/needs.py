@@ -10,8 +10,6 @@ from clickprompt.storage import fingerprint
 from clickprompt.workflows.finetune import finetuning_config
 from clickprompt.workflows.recipe import Recipe
 
-_WITHOUT_ID_MODEL = ("ctr-bert", "ptab", "p5")
-"""Methods that read words alone."""
 _NOT_OF_TRAINING = {"device", "evaluation"}
 
 
@@ -22,11 +20,6 @@ def kind_that_trains(model: str, where: str) -> str:
             return kind
     known = {known.name for models in MODELS.values() for known in models}
     raise ClickPromptError(f"{where}: model: {model} is no model{did_you_mean(model, known)}")
-
-
-def needs_ctr_model(recipe: Recipe) -> bool:
-    """Whether the method has an ID model."""
-    return recipe.method.kind not in _WITHOUT_ID_MODEL
 
 
 def needed(recipe: Recipe) -> Recipe:
@@ -44,7 +37,7 @@ def needed(recipe: Recipe) -> Recipe:
             changes["method"] = IDOnlyConfig()
     if not recipe.reads_words:
         changes["language_model"] = None
-    if not needs_ctr_model(recipe):
+    if not recipe.method.has_ctr_model:
         changes["ctr_model"] = Recipe.model_fields["ctr_model"].get_default()
     return recipe.model_copy(update=changes)
 
@@ -63,7 +56,7 @@ def touches(path: str, recipe: Recipe) -> bool:
         return recipe.starts_pretrained(model) or recipe.served(model).kind != "id-only"
     if section == "language_model":
         return recipe.reads_words
-    return section != "ctr_model" or needs_ctr_model(recipe)
+    return section != "ctr_model" or recipe.method.has_ctr_model
 
 
 def name_of(recipe: Recipe) -> str:

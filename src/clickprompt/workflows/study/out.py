@@ -11,17 +11,17 @@ from typing import Any
 from clickprompt.contracts import Progress
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import clear_disk_errors, fingerprint, write_file
-from clickprompt.workflows.data import Data, prepare
+from clickprompt.table import PreparedTable, find_prepared_table
+from clickprompt.workflows.data import Data, find_prepared, prepare
 from clickprompt.workflows.evaluate import evaluate
 from clickprompt.workflows.finetune import finetune, finetuned
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.pretrain import pretrain, pretraining_inputs
-from clickprompt.workflows.progress import SilentProgress
 from clickprompt.workflows.recipe import Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder
 from clickprompt.workflows.study.needs import name_of
 
-_OPEN_AT_ONCE = 4
+_OPEN_AT_ONCE = 8
 
 
 class OutFolder:
@@ -30,6 +30,8 @@ class OutFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._data: dict[str, Data] = {}
+        self._missing: set[str] = set()
+        self._tables: dict[Path, PreparedTable] = {}
         self._pretraining: dict[str, Path] = {}
         self._trained: dict[str, dict[str, Any]] = {}
 
@@ -38,15 +40,47 @@ class OutFolder:
         return self.path / "prepared" / fingerprint(recipe.data.model_dump(mode="json"))[:12]
 
     def data(self, recipe: Recipe, progress: Progress) -> Data:
-        """Prepared data, opened once while it is in use."""
-        key = fingerprint(
-            recipe.model_dump(mode="json", include={"data", "language_model", "method", "pretrain", "models"})
-        )
-        data = self._data.pop(key, None) or prepare(recipe, self.prepared(recipe), progress)
-        self._data[key] = data
+        """Prepared data, made where they are not yet, opened once while they are in use."""
+        key = _data_key(recipe)
+        data = self._data.get(key)
+        if data is None:
+            data = prepare(recipe, self.prepared(recipe), progress)
+            self._missing.clear()
+        return self._opened(key, data)
+
+    def found(self, recipe: Recipe) -> Data | None:
+        """Prepared data where all of them are there; nothing is made or fetched. What is amiss is told by `data`."""
+        key = _data_key(recipe)
+        if key in self._missing:
+            return None
+        try:
+            data = self._data.get(key) or find_prepared(recipe, self.prepared(recipe))
+        except ClickPromptError:
+            data = None
+        if data is None:
+            self._missing.add(key)
+            return None
+        return self._opened(key, data)
+
+    def _opened(self, key: str, data: Data) -> Data:
+        self._data.pop(key, None)
+        self._data[key] = data  # used last, closed last
         while len(self._data) > _OPEN_AT_ONCE:
             del self._data[next(iter(self._data))]
         return data
+
+    def table(self, recipe: Recipe) -> PreparedTable | None:
+        """The rows of a recipe, without words; None where they are not prepared."""
+        folder = self.prepared(recipe)
+        if folder not in self._tables:
+            try:
+                table = find_prepared_table(recipe.data, folder)
+            except ClickPromptError:
+                table = None
+            if table is None:
+                return None
+            self._tables[folder] = table
+        return self._tables[folder]
 
     def run_path(self, recipe: Recipe) -> Path:
         """Where a run is kept."""
@@ -77,13 +111,19 @@ class OutFolder:
         return state
 
     def trained(self, recipe: Recipe) -> dict[str, Any] | None:
-        """What `finetune` kept of a run; None if it is still to be trained. Nothing is made."""
+        """What `finetune` kept of a run; None if it is still to be trained. Nothing is made.
+
+        What is amiss with it is told by `train`.
+        """
         (model,), name = recipe.trained_models, name_of(recipe)
         if name not in self._trained:
-            if not (self.run_path(recipe) / "steps" / model).exists() or not self.prepared(recipe).exists():
+            if not (self.run_path(recipe) / "steps" / model).exists():
                 return None
-            data = self.data(recipe, SilentProgress())
-            state = finetuned(recipe, model, self.run(recipe, data), data)
+            data = self.found(recipe)
+            try:
+                state = None if data is None else finetuned(recipe, model, self.run(recipe, data), data)
+            except ClickPromptError:
+                state = None
             if state is None:
                 return None
             self._trained[name] = state
@@ -91,11 +131,10 @@ class OutFolder:
 
     def pretrained(self, recipe: Recipe) -> bool:
         """Whether a run's pretraining is done."""
-        if not recipe.pretrains or not self.prepared(recipe).exists():
+        if not recipe.pretrains:
             return False
-        if name_of(recipe) not in self._pretraining:
-            self.run(recipe, self.data(recipe, SilentProgress()))
-        return self._pretraining[name_of(recipe)].exists()
+        data = self.found(recipe)
+        return data is not None and self.run(recipe, data).step(PRETRAINED).exists()
 
     def scored(self, recipe: Recipe) -> bool:
         """Whether a trained run's test rows have been scored."""
@@ -105,6 +144,19 @@ class OutFolder:
         """The test record of a trained run, scored if it is not yet."""
         data = self.data(recipe, progress)
         return evaluate(recipe, self.run(recipe, data), data, progress)[0]
+
+
+def _data_key(recipe: Recipe) -> str:
+    """Equal where two recipes need the same data."""
+    words = recipe.language_model if recipe.reads_words else None
+    return fingerprint(
+        {
+            "data": recipe.data.model_dump(mode="json"),
+            "language_model": words and words.model_dump(mode="json"),
+            "asks": recipe.method.asks if words else None,
+            "reads": sorted(recipe.all_reads - {"ids"}),
+        }
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clickprompt.workflows.progress import SilentProgress, duration
@@ -13,6 +13,7 @@ from clickprompt.workflows.study.out import OutFolder
 from clickprompt.workflows.study.plan import plan
 from clickprompt.workflows.study.runner import Runner, study_name
 from clickprompt.workflows.study.selection import Selection
+from clickprompt.workflows.study.speeds import StepName
 from clickprompt.workflows.study.tasks import estimate_of, steps_of
 
 _WIDTH = 120
@@ -23,6 +24,7 @@ def print_plan(path: Path, out: Path, only: Sequence[str] = ()) -> None:
 
     Raises ClickPromptError where the file is wrong.
     """
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
@@ -34,9 +36,7 @@ def print_plan(path: Path, out: Path, only: Sequence[str] = ()) -> None:
     tasks = [*runner.trials(), *runner.cells()]
     steps = steps_of(tasks, runner.estimator)
 
-    table = Table("data set", "method", "ID model", "LM", title=study.title, title_justify="left")
-    for name in ("trials", "cells", "done", "pretrain", "time left"):
-        table.add_column(name, justify="right")
+    tables: dict[str, Table] = {}
     whole, pretrainings = Estimate(), 0
     for combination in combinations:
         mine = [number for number, task in enumerate(tasks) if task.combination is combination]
@@ -45,29 +45,48 @@ def print_plan(path: Path, out: Path, only: Sequence[str] = ()) -> None:
         time = sum((estimate_of(tasks[number], steps[number], runner.estimator) for number in mine), Estimate())
         shared = sum("pretrain" in steps[number] for number in mine)
         whole, pretrainings = whole + time, pretrainings + shared
-        table.add_row(
-            combination.data_set,
+        if combination.data_set not in tables:
+            table = Table("method", "ID model", "language model", title=combination.data_set, box=box.SIMPLE_HEAD)
+            table.title_justify = "left"
+            for name in ("trials", "cells", "pretrain", "time left"):
+                table.add_column(name, justify="right", no_wrap=True)
+            tables[combination.data_set] = table
+        trials, cells = ([number for number in mine if tasks[number].tests == tests] for tests in (False, True))
+        tables[combination.data_set].add_row(
             combination.method,
             combination.ctr_model or "",
             combination.language_model or "",
-            str(sum(not tasks[number].tests for number in mine)),
-            str(sum(tasks[number].tests for number in mine)),
-            str(sum(not steps[number] for number in mine)),
-            str(shared),
-            _text(time),
+            _of(trials, steps),
+            _of(cells, steps),
+            str(shared or ""),
+            _short(time),
         )
     console = Console(highlight=False)
     console.width = max(console.width, _WIDTH)
-    console.print(table)
+    console.print(study.title, markup=False)
+    for table in tables.values():
+        console.print(table)
     done = sum(not steps[number] for number in range(len(tasks)))
     runs = len({task.name for task in tasks})
     console.print(
         f"{len(tasks)} trials and cells, {done} done; they are {runs} different runs. {pretrainings} pretrainings to "
         f"do, each shared by the runs of its seed. Time left: {_text(whole)}.\n"
-        "Measured: by such steps in this folder before. Computed: by operations over this machine's rate now; a guide "
-        "alone. Unknown: data not prepared yet, or a checkpoint not on this machine.",
+        "Trials and cells: done of all. Measured: by such steps in this folder before. Computed (≈): by operations "
+        "over this device's rate now; a guide alone. Unknown (?): data not prepared yet, or a checkpoint not on this "
+        "machine.",
         soft_wrap=True,
     )
+
+
+def _of(numbers: Sequence[int], steps: Mapping[int, Sequence[StepName]]) -> str:
+    """Done of all; "" for none."""
+    return f"{sum(not steps[number] for number in numbers)}/{len(numbers)}" if numbers else ""
+
+
+def _short(time: Estimate) -> str:
+    """Seconds with ≈ where any are computed, + ? where some are unknown; "" for none."""
+    known = ("≈ " if "computed" in time.by else "") + duration(time.seconds) if time.by - {"unknown"} else ""
+    return " + ".join([*filter(None, [known]), *(["?"] if "unknown" in time.by else [])])
 
 
 def _text(time: Estimate) -> str:

@@ -11,7 +11,7 @@ from clickprompt.settings import ClickPromptError
 from clickprompt.workflows.recipe import Recipe, parse_recipe
 from clickprompt.workflows.study.config import Study, StudyMethod
 from clickprompt.workflows.study.merge import merged, unfolded
-from clickprompt.workflows.study.needs import kind_that_trains, needed, needs_ctr_model, touches
+from clickprompt.workflows.study.needs import kind_that_trains, needed, touches
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ def _combinations(study: Study, data_set: str, name: str, method: StudyMethod, w
     kind = {} if "method" in method.recipe else {"method": {"kind": kind_that_trains(method.model, where)}}
     ctr_names: tuple[str | None, ...] = tuple(method.ctr_models or study.ctr_models) or (None,)
     language_names: tuple[str | None, ...] = tuple(method.language_models or study.language_models) or (None,)
-    if "name" in (method.recipe.get("language_model") or {}):
-        language_names = (None,)  # it brings its own
+    if _brings(method, "ctr_model", "kind"):
+        ctr_names = (None,)
+    if _brings(method, "language_model", "name"):
+        language_names = (None,)
     found: dict[tuple[str | None, str | None], Combination] = {}
     for ctr in ctr_names:
         for language in language_names:
@@ -65,6 +67,7 @@ def _combinations(study: Study, data_set: str, name: str, method: StudyMethod, w
             content = merged(study.base, study.data_sets[data_set], axes, kind, method.recipe)
             content["models"] = [method.model]
             recipe = _recipe(content, study.seeds[0], where)
+            _check_axes(method, recipe, where)
             names = _names(recipe, ctr, language)
             if names not in found:
                 settings = _drawn(study, method, recipe, where)
@@ -74,10 +77,29 @@ def _combinations(study: Study, data_set: str, name: str, method: StudyMethod, w
     return list(found.values())
 
 
+def _brings(method: StudyMethod, section: str, setting: str) -> bool:
+    """Whether it has a model of its own, in place of the study's."""
+    return setting in (method.recipe.get(section) or {})
+
+
+def _check_axes(method: StudyMethod, recipe: Recipe, where: str) -> None:
+    """Raises ClickPromptError for a choice among the study's models that the method has no use for."""
+    for axis, chosen, used, lacks, section, setting in (
+        ("ctr_models", method.ctr_models, recipe.method.has_ctr_model, "has no ID model", "ctr_model", "kind"),
+        ("language_models", method.language_models, recipe.reads_words, "reads no words", "language_model", "name"),
+    ):
+        if chosen is not None and not used:
+            raise ClickPromptError(f"{where}: {axis}: {method.model} {lacks}; drop the setting")
+        if chosen is not None and _brings(method, section, setting):
+            raise ClickPromptError(
+                f"{where}: {axis}: the method has a {section}.{setting} of its own; drop the setting"
+            )
+
+
 def _names(recipe: Recipe, ctr: str | None, language: str | None) -> tuple[str | None, str | None]:
     words = Path(recipe.language_model.name).name if recipe.language_model is not None else None
     return (
-        (ctr or recipe.ctr_model.kind) if needs_ctr_model(recipe) else None,
+        (ctr or recipe.ctr_model.kind) if recipe.method.has_ctr_model else None,
         (language or words) if recipe.reads_words else None,
     )
 

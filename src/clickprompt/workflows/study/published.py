@@ -84,7 +84,7 @@ def _row(study: Study, entry: Entry, table: int, part: str) -> tuple[str, ...] |
     if entry.model in CLICKPROMPT:
         whole = is_clickprompt(study, entry) and _plain(ctr) == "dcnv2"
         return (f"ClickPrompt {CLICKPROMPT[entry.model]}",) if whole else None
-    return (entry.model,)
+    return (entry.model,) if family_of(study, entry) != "controls" else None
 
 
 def _published_language_model(study: Study, entry: Entry) -> str | None:

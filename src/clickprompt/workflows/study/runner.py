@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from clickprompt.contracts import Progress
-from clickprompt.settings import ClickPromptError, first_line
+from clickprompt.settings import OUT_OF_MEMORY, ClickPromptError, first_line, is_out_of_memory
 from clickprompt.storage import write_file
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.study.book import Book
@@ -50,6 +52,7 @@ class Runner:
         self.selection = selection
         self.progress = progress
         self.estimator = Estimator(book.out)
+        self._lost: dict[str | None, str] = {}
 
     def run(self) -> None:
         """Everything selected: all trials first, then the cells."""
@@ -92,7 +95,7 @@ class Runner:
         combination, recipe = task.combination, task.recipe
         parts = (combination.data_set, combination.method, combination.ctr_model, combination.language_model)
         what = ", ".join(part for part in parts if part)
-        number = f"trial {task.trial + 1}" if not task.tests else f"seed {recipe.seed}"
+        number = f"trial {task.trial}" if not task.tests else f"seed {recipe.seed}"
         self.progress.say(f"study: {what}, {number} ({task.name})")
         try:
             if task.tests and not self.book.tuned(combination):
@@ -108,7 +111,7 @@ class Runner:
         out, recipe = self.book.out, task.recipe
         pretrained = out.pretrained(recipe)
         trained = out.trained(recipe)
-        state = trained or out.train(recipe, self.progress)
+        state = trained or self._trained_now(task)
         if trained is None:
             if recipe.pretrains and not pretrained:
                 self._note("pretrain", task, state["pretrain_seconds"])
@@ -118,10 +121,24 @@ class Runner:
             return
         started = time.perf_counter()
         scored = out.scored(recipe)
-        record = out.measure(recipe, self.progress)
+        with _lack_of_memory_told(task):
+            record = out.measure(recipe, self.progress)
         if not scored:
             self._note("score", task, time.perf_counter() - started)
         self.book.tested(task, record)
+
+    def _trained_now(self, task: Task) -> dict[str, Any]:
+        """Train; a pretraining that failed is not tried again by the runs that share it, before the next start."""
+        out, recipe, shared = self.book.out, task.recipe, task.pretraining
+        if shared in self._lost:
+            raise ClickPromptError(self._lost[shared])
+        try:
+            with _lack_of_memory_told(task):
+                return out.train(recipe, self.progress)
+        except ClickPromptError as error:
+            if shared is not None and not out.pretrained(recipe):
+                self._lost[shared] = str(error)
+            raise
 
     def _note(self, step: StepName, task: Task, seconds: float) -> None:
         rows = self.estimator.rows(step, task.recipe)
@@ -134,3 +151,13 @@ class Runner:
         if tasks:
             more = " and what cannot be told yet" if "unknown" in left.by else ""
             self.progress.say(f"study: {len(tasks)} trials and cells to go, about {duration(left.seconds)}{more}")
+
+
+@contextmanager
+def _lack_of_memory_told(task: Task) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ClickPromptError(f"{task.combination.where}: {OUT_OF_MEMORY}") from None

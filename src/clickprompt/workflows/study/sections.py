@@ -4,62 +4,108 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from clickprompt.workflows.report_formats import fixed, p_value, signed
 from clickprompt.workflows.study.entries import ALL, Entry, Key
 from clickprompt.workflows.study.grids import Compared, Grid, make_grid
 from clickprompt.workflows.study.statistics import Comparison
 
+if TYPE_CHECKING:
+    from clickprompt.workflows.study.config import Study
+
+Labels = Callable[[Key], tuple[str, ...]]
+"""What names an entry in a row; the data set only where the study has several."""
+
 _STUB = ("data set", "model", "ID model", "language model")
-_TESTS = (("paired", "p_paired"), ("Welch", "p_welch"), ("DeLong", "p_delong"), ("users", "p_bootstrap"))
+_TESTS = (("paired", "p_paired"), ("Welch", "p_welch"), ("DeLong", "p_delong"), ("bootstrap", "p_bootstrap"))
 
 
-def beneath(entries: Sequence[Entry], comparisons: Sequence[Comparison], compared: Compared) -> list[Grid]:
+def beneath(
+    study: Study, entries: Sequence[Entry], comparisons: Sequence[Comparison], compared: Compared
+) -> list[Grid]:
     """The sections that have something to say."""
-    grids = (_comparisons(comparisons), _seeds(entries, compared), _trials(entries), _failures(entries))
+
+    def labels(key: Key) -> tuple[str, ...]:
+        data_set = key.data_set if len(study.data_sets) > 1 else None
+        return tuple(name or "" for name in (data_set, *key[1:]))
+
+    grids = (
+        _differences(labels, comparisons),
+        _p_values(labels, comparisons),
+        _seeds(labels, entries, compared),
+        _trials(labels, entries),
+        _failures(labels, entries),
+    )
     return [grid for grid in grids if grid.rows]
 
 
-def _comparisons(comparisons: Sequence[Comparison]) -> Grid:
-    several = sum(one.slice == ALL for one in comparisons) > 1 or sum(one.slice != ALL for one in comparisons) > 1
-    tests = tuple(name for name, _ in _TESTS)
+def _compared(labels: Labels, one: Comparison) -> tuple[str, ...]:
+    key = Key(one.data_set, one.method, one.ctr_model, one.language_model)
+    return (*labels(key), "" if one.slice == ALL else one.slice)
+
+
+def _differences(labels: Labels, comparisons: Sequence[Comparison]) -> Grid:
     groups = (
         ("", ("against", "n")),
         ("over seeds", ("difference", "95 % interval", "smallest detectable")),
         ("averaged logits", ("difference", "95 % over users")),
-        ("p", tests),
-        ("p after Holm", tests),
     )
+    bases = [
+        Key(one.data_set, one.baseline, one.baseline_ctr_model, one.baseline_language_model).title
+        for one in comparisons
+    ]
+    of_all = bases[0] if len(set(bases)) == 1 else None
     rows = [
         (
-            *(name or "" for name in (one.data_set, one.method, one.ctr_model, one.language_model)),
-            "" if one.slice == ALL else one.slice,
-            Key(one.data_set, one.baseline, one.baseline_ctr_model, one.baseline_language_model).title,
+            *_compared(labels, one),
+            "" if of_all else base,
             str(one.seeds),
             signed(one.difference),
             _interval(one.low, one.high),
             _or_blank(fixed, one.smallest_detectable),
             _or_blank(signed, one.delong_difference),
             _interval(one.bootstrap_low, one.bootstrap_high),
+        )
+        for one, base in zip(comparisons, bases, strict=True)
+    ]
+    note = f"AUC differences from {of_all or 'the baseline'}. {_DIFFERENCES_NOTE}"
+    return make_grid("Comparisons", (*_STUB, "slice"), groups, rows, note)
+
+
+_DIFFERENCES_NOTE = (
+    "Over seeds: mean of the differences of runs of one seed, with its 95 % t "
+    "interval; smallest detectable: the true difference that so many seeds with this spread would have shown at "
+    "p < 0.05 in four cases of five. Averaged logits: each method's logits averaged over its seeds, on the shared test "
+    "rows, with the interval of a bootstrap that draws whole users. Blank: not to be had (one seed, no users, other "
+    "test rows)."
+)
+
+
+def _p_values(labels: Labels, comparisons: Sequence[Comparison]) -> Grid:
+    several = sum(one.slice == ALL for one in comparisons) > 1 or sum(one.slice != ALL for one in comparisons) > 1
+    tests = tuple(name for name, _ in _TESTS)
+    rows = [
+        (
+            *_compared(labels, one),
             *(_or_blank(p_value, getattr(one, key)) for _, key in _TESTS),
             *(_or_blank(p_value, getattr(one, f"{key}_holm") if several else None) for _, key in _TESTS),
         )
         for one in comparisons
     ]
-    return make_grid("Comparisons", (*_STUB, "slice"), groups, rows, _COMPARISONS_NOTE)
+    shown = any(text for row in rows for text in row[len(_STUB) + 1 :])
+    groups = (("p", tests), ("p after Holm", tests))
+    return make_grid("Significance", (*_STUB, "slice"), groups, rows if shown else [], _P_VALUES_NOTE)
 
 
-_COMPARISONS_NOTE = (
-    "AUC differences from the baseline. Over seeds: mean of the differences of runs of one seed, with its 95 % t "
-    "interval; smallest detectable: the true difference that so many seeds with this spread would have shown at "
-    "p < 0.05 in four cases of five. Averaged logits: each method's logits averaged over its seeds, tested on the "
-    "shared test rows by DeLong and by a bootstrap that draws whole users. Paired: t-test of seed by seed; "
-    "Welch: t-test of the two sets of seeds. Holm: corrected for the comparisons listed here, slices for themselves. "
-    "Blank: not to be had (one seed, no users, other test rows)."
+_P_VALUES_NOTE = (
+    "Of these differences. Paired: t-test of seed by seed; Welch: t-test of the two sets of seeds; DeLong and "
+    "bootstrap: of the averaged logits, the first over test rows, the second over users. Holm: corrected for the "
+    "comparisons listed here, slices for themselves. Blank: not to be had."
 )
 
 
-def _seeds(entries: Sequence[Entry], compared: Compared) -> Grid:
+def _seeds(labels: Labels, entries: Sequence[Entry], compared: Compared) -> Grid:
     def seeds_of(entry: Entry) -> set[int]:
         return {*entry.done.get(ALL, {}), *(row["seed"] for row in entry.failed)}
 
@@ -70,7 +116,7 @@ def _seeds(entries: Sequence[Entry], compared: Compared) -> Grid:
         if not seeds_of(entry):
             continue
         failed = {row["seed"] for row in entry.failed}
-        row = list(_labels(entry.key))
+        row = list(labels(entry.key))
         for measure in ("auc", "log_loss"):
             values = entry.values(measure)
             row += ["failed" if seed in failed else _or_blank(fixed, values.get(seed)) for seed in seeds]
@@ -81,7 +127,7 @@ def _seeds(entries: Sequence[Entry], compared: Compared) -> Grid:
     return make_grid("Every seed", _STUB, groups, rows, "p: against the baseline's run of the same seed.")
 
 
-def _trials(entries: Sequence[Entry]) -> Grid:
+def _trials(labels: Labels, entries: Sequence[Entry]) -> Grid:
     rows = []
     for entry in entries:
         chosen = {row.get("trial") for row in entry.done.get(ALL, {}).values()}
@@ -89,21 +135,17 @@ def _trials(entries: Sequence[Entry]) -> Grid:
             done = trial["status"] == "done"
             auc = _or_blank(fixed, trial.get("validation_auc")) if done else trial["status"]
             taken = "chosen" if trial["trial"] in chosen else ""
-            rows.append((*_labels(entry.key), str(trial["trial"]), _settings(trial.get("settings")), auc, taken))
+            rows.append((*labels(entry.key), str(trial["trial"]), _settings(trial.get("settings")), auc, taken))
     groups = (("", ("trial", "settings", "validation AUC", "chosen")),)
     return make_grid("Tuning trials", _STUB, groups, rows, "Judged on validation rows; no trial reads test rows.")
 
 
-def _failures(entries: Sequence[Entry]) -> Grid:
+def _failures(labels: Labels, entries: Sequence[Entry]) -> Grid:
     rows = []
     for entry in entries:
         for row in [*entry.failed, *(trial for trial in entry.trials if trial["status"] == "failed")]:
-            rows.append((*_labels(entry.key), str(row["seed"]), row["phase"], row.get("error") or "no reason given"))
+            rows.append((*labels(entry.key), str(row["seed"]), row["phase"], row.get("error") or "no reason given"))
     return make_grid("Failed runs", _STUB, (("", ("seed", "phase", "error")),), rows)
-
-
-def _labels(key: Key) -> tuple[str, ...]:
-    return tuple(name or "" for name in key)
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -13,26 +13,11 @@ import numpy as np
 from clickprompt.evaluation import bootstrap_over_groups, delong_test, holm_adjusted, paired_t_test, welch_test
 from clickprompt.storage import fingerprint
 from clickprompt.workflows.runs import NUMBERS
-from clickprompt.workflows.study.entries import ALL, LONG_TAIL, Entry, Row, baseline_of
+from clickprompt.workflows.study.entries import ALL, LONG_TAIL, Entry, baseline_of
+from clickprompt.workflows.study.scores import ReadScores, Scores
 
 if TYPE_CHECKING:
     from clickprompt.workflows.study.config import Study
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Test rows of a cell."""
-
-    labels: np.ndarray
-    """(rows,) 0 or 1"""
-    logits: np.ndarray
-    """(rows,)"""
-    groups: np.ndarray | None = None
-    """(rows,) the user of each row; None where the data name none."""
-
-
-ReadScores = Callable[[Row], Scores]
-"""The test rows of the cell that a result row (phase test) tells of."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +93,8 @@ def compare_entries(
             one = _over_seeds(entry, base, part, seeds, samples)
             if one["inputs"] in found:
                 one |= {name: found[one["inputs"]][name] for name in _OF_ROWS}
-            elif part == ALL:
-                one |= _over_rows(entry, base, seeds, scores, samples)
+            else:
+                one |= _over_rows(entry, base, part, seeds, scores, samples)
             made.append(one)
     _adjust(made)
     return [Comparison(**one) for one in made]
@@ -123,6 +108,8 @@ _OF_ROWS = (
     "bootstrap_high",
     "p_bootstrap",
 )
+_TESTED = 2
+"""Raised when other rows come to be tested, or otherwise."""
 _TESTS = ("p_paired", "p_welch", "p_delong", "p_bootstrap")
 
 
@@ -142,7 +129,9 @@ def _over_seeds(entry: Entry, base: Entry, part: str, seeds: list[int], samples:
         "baseline_auc": fmean(b),
         "difference": fmean(a) - fmean(b),
         "relative_improvement": (fmean(a) - fmean(b)) / fmean(b) if any(b) else 0.0,
-        "inputs": fingerprint([NUMBERS, part, samples, [[row["run"], row["auc"], row["log_loss"]] for row in cells]]),
+        "inputs": fingerprint(
+            [NUMBERS, _TESTED, part, samples, [[row["run"], row["auc"], row["log_loss"]] for row in cells]]
+        ),
     }
     if len(seeds) > 1:
         paired = paired_t_test(a, b)
@@ -151,17 +140,25 @@ def _over_seeds(entry: Entry, base: Entry, part: str, seeds: list[int], samples:
     return made
 
 
-def _over_rows(entry: Entry, base: Entry, seeds: list[int], scores: ReadScores, samples: int) -> dict[str, Any]:
+def _over_rows(
+    entry: Entry, base: Entry, part: str, seeds: list[int], scores: ReadScores, samples: int
+) -> dict[str, Any]:
     """DeLong by seed; DeLong and the bootstrap on logits averaged over seeds; {} where test rows differ or are few."""
-    first = scores(entry.done[ALL][seeds[0]])
+
+    def read(one: Entry, seed: int) -> Scores | None:
+        return scores(one.done[ALL][seed]).of(part)
+
+    first = read(entry, seeds[0])
+    if first is None:
+        return {}
     labels, groups = first.labels, first.groups
     if min(np.count_nonzero(labels), np.count_nonzero(labels == 0)) < 2:
         return {}
     own, other = np.zeros(len(labels)), np.zeros(len(labels))
     by_seed = []
     for seed in seeds:
-        a, b = scores(entry.done[ALL][seed]), scores(base.done[ALL][seed])
-        if not (np.array_equal(labels, a.labels) and np.array_equal(labels, b.labels)):
+        a, b = read(entry, seed), read(base, seed)
+        if a is None or b is None or not (np.array_equal(labels, a.labels) and np.array_equal(labels, b.labels)):
             return {}
         by_seed.append(delong_test(labels, a.logits, b.logits).p_value)
         own += a.logits

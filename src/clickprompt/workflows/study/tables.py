@@ -13,8 +13,9 @@ from clickprompt.workflows.study.grids import Grid, by_entry, fill
 from clickprompt.workflows.study.layouts import lay_out
 from clickprompt.workflows.study.markdown import to_markdown
 from clickprompt.workflows.study.published import published_data_set
+from clickprompt.workflows.study.scores import ReadScores
 from clickprompt.workflows.study.sections import beneath
-from clickprompt.workflows.study.statistics import Comparison, ReadScores, compare_entries
+from clickprompt.workflows.study.statistics import Comparison, compare_entries
 
 if TYPE_CHECKING:
     import polars
@@ -23,18 +24,26 @@ if TYPE_CHECKING:
 
 
 def write_tables(
-    folder: Path, study: Study, results: polars.DataFrame | Iterable[Row], scores: ReadScores, *, samples: int = 1000
+    folder: Path,
+    study: Study,
+    results: polars.DataFrame | Iterable[Row],
+    scores: ReadScores,
+    *,
+    unfinished: str = "",
+    samples: int = 1000,
 ) -> None:
     """Write `tables.md`, `tables.html` and `comparisons.parquet` of the results so far; missing cells stay blank.
 
     Comparisons that stand in `comparisons.parquet` and whose results have not changed are not computed again, and
-    their `scores` not read. `samples`: draws of the bootstrap over users.
+    their `scores` not read. `unfinished`: a sentence above the tables while some are to come.
+    `samples`: draws of the bootstrap over users.
     """
     rows: list[Row] = list(results.iter_rows(named=True)) if hasattr(results, "iter_rows") else list(results)
     entries = gather_entries(study, rows)
     comparisons = compare_entries(study, entries, scores, read_comparisons(folder), samples=samples)
     write_comparisons(folder, comparisons)
     legend, grids = legend_of(study, entries, comparisons), grids_of(study, entries, comparisons)
+    legend = [unfinished, *legend] if unfinished else legend
     write_file(folder / "tables.md", to_markdown(study.title, legend, grids))
     write_file(folder / "tables.html", _to_html(study.title, legend, grids))
 
@@ -43,7 +52,7 @@ def grids_of(study: Study, entries: Sequence[Entry], comparisons: Sequence[Compa
     """The study's tables and what stands beneath them."""
     compared = by_entry(comparisons)
     tables = [fill(study, layout, compared) for layout in lay_out(study, entries)]
-    return [*tables, *beneath(entries, comparisons, compared)]
+    return [*tables, *beneath(study, entries, comparisons, compared)]
 
 
 def legend_of(study: Study, entries: Sequence[Entry], comparisons: Sequence[Comparison]) -> list[str]:

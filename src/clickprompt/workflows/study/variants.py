@@ -15,7 +15,6 @@ FAMILIES = ("id", "language", "clickprompt", "flip", "controls")
 CLICKPROMPT = {"clickprompt-without-lm": "without LM", "clickprompt-with-lm": "with LM"}
 """How each served form of ClickPrompt is finetuned (table 3)."""
 FULL, FIRST_LAYER, LAYER_WISE = "ClickPrompt", "first layer", "layer-wise"
-_LANGUAGE = ("ctr-bert", "p5", "ptab", "ctrl", "text-features")
 
 
 def family_of(study: Study, entry: Entry) -> str:
