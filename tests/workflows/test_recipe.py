@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clickprompt.settings import ClickPromptError
-from clickprompt.workflows import load_recipe
+from clickprompt.workflows import load_recipe, parse_recipe
 from clickprompt.workflows.recipe import dump_recipe
 
 SHIPPED = sorted(Path(__file__).parents[2].glob("recipes/**/*.yaml"))
@@ -72,6 +72,14 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, text, overrides, message):
         load_recipe(path, overrides)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_word_is_a_kind_where_defaults_will_do():
+    data = {"data": {"source": {"kind": "movielens-100k"}}, "method": "ctr-bert", "ctr_model": "fm"}
+    recipe = parse_recipe(data)
+    assert (recipe.method.kind, recipe.ctr_model.kind) == ("ctr-bert", "fm")
+    with pytest.raises(ClickPromptError, match="did you mean ctr-bert"):
+        parse_recipe({**data, "method": "ctr-brt"})
 
 
 def test_a_recipe_that_is_not_there(tmp_path):

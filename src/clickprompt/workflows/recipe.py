@@ -51,6 +51,11 @@ class Recipe(Settings):
     device: DeviceName = "auto"
     """Where to compute."""
 
+    @field_validator("ctr_model", "method", mode="before")
+    @classmethod
+    def _a_word_is_a_kind(cls, section: Any) -> Any:
+        return {"kind": section} if isinstance(section, str) else section
+
     @field_validator("models", mode="before")
     @classmethod
     def _one_model_is_a_list_too(cls, models: Any) -> Any:
