@@ -26,7 +26,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "late_fusion"}
     (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     exec(compile(block, str(PAGE), "exec", dont_inherit=True), names)
-    monkeypatch.setitem(registry._CLASSES, "late-fusion", names["LateFusion"])
+    monkeypatch.setitem(registry._METHODS, names["LateFusionConfig"], names["LateFusion"])
     monkeypatch.setitem(registry.MODELS, "late-fusion", (BASE, Model("late-fusion", pretrained=False)))
     return names
 
@@ -73,6 +73,6 @@ def test_the_pages_method_scores_rows_whatever_the_batch_and_learns(page, tiny_b
 def test_the_pages_lines_are_the_registrys_tables(page):
     text = PAGE.read_text()
     assert page["LateFusionConfig"]().kind == "late-fusion"
-    for table in ("METHODS", "_CLASSES", "MODELS", "AnyMethodConfig"):
+    for table in ("_METHODS", "MODELS"):
         assert table in text
         assert hasattr(registry, table)

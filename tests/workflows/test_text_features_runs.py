@@ -13,7 +13,6 @@ from transformers import AutoModel
 
 from clickprompt.bundle import Predictor
 from clickprompt.bundle.value_reader import ValueReader
-from clickprompt.language import PromptedEncoder
 from clickprompt.settings import ClickPromptError
 from clickprompt.testing.tables import tiny_data_config, tiny_lists_config, write_tiny_lists
 from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, prepare, run
@@ -39,19 +38,6 @@ def recipe_of(data, tiny_bert, **changes):
 def finished(tmp_path_factory, tiny_clicks, tiny_bert):
     recipe, folder = recipe_of(tiny_data_config(tiny_clicks), tiny_bert), RunFolder(tmp_path_factory.mktemp("run"))
     return recipe, folder, run(parse_recipe(recipe), folder, SilentProgress())
-
-
-@pytest.fixture
-def values_read(monkeypatch):
-    """Number of values in each call of an encoder."""
-    seen, forward = [], PromptedEncoder.forward
-
-    def noting(encoder, tokens, *more, **others):
-        seen.append(len(tokens))
-        return forward(encoder, tokens, *more, **others)
-
-    monkeypatch.setattr(PromptedEncoder, "forward", noting)
-    return seen
 
 
 def vectors_folder(folder):
@@ -97,18 +83,18 @@ def test_stored_vectors_are_the_pooled_states_of_each_values_piece(tiny_clicks, 
     assert (data.vectors.vectors[~data.table.held] == 0).all()
 
 
-def test_each_value_is_read_once_and_another_seed_reads_none(tiny_clicks, tiny_bert, tmp_path, values_read):
+def test_each_value_is_read_once_and_another_seed_reads_none(tiny_clicks, tiny_bert, tmp_path, sentences_read):
     recipe = recipe_of(tiny_data_config(tiny_clicks), tiny_bert)
     held = prepare(parse_recipe(recipe), tmp_path / "prepared", SilentProgress()).table.held
-    assert sum(values_read) == held.sum()
-    values_read.clear()
+    assert sum(sentences_read) == held.sum()
+    sentences_read.clear()
     other = {**recipe, "seed": 2}
     other["language_model"] = {**recipe["language_model"], "permute_values": 3}
     prepare(parse_recipe(other), tmp_path / "prepared", SilentProgress())
-    assert values_read == []
+    assert sentences_read == []
     other["language_model"] = {**recipe["language_model"], "layers": 1}
     prepare(parse_recipe(other), tmp_path / "prepared", SilentProgress())
-    assert sum(values_read) == held.sum()
+    assert sum(sentences_read) == held.sum()
 
 
 def test_a_damaged_store_is_noticed(finished, tmp_path):
@@ -144,33 +130,33 @@ def test_cold_values_are_told_apart_by_their_words(finished):
     assert one != other
 
 
-def test_a_value_that_comes_again_is_not_read_again(finished, values_read):
+def test_a_value_that_comes_again_is_not_read_again(finished, sentences_read):
     _, folder, _ = finished
     predictor = Predictor.load(folder.bundle(MODEL))
     row = {"user": "u1", "city": "Oslo", "item": "i2", "title": "golden lamp 2", "price": 12.5}
     first = predictor.predict([row] * 3)
-    assert sum(values_read) == 5
+    assert sum(sentences_read) == 5
     np.testing.assert_allclose(predictor.predict([row]), first[:1], rtol=1e-6)
-    assert sum(values_read) == 5
+    assert sum(sentences_read) == 5
     predictor.predict([row, {**row, "title": "x"}])
-    assert sum(values_read) == 6
+    assert sum(sentences_read) == 6
     assert predictor.predict([]).shape == (0,)
 
 
-def test_few_vectors_are_kept_and_those_are_the_last(finished, values_read):
+def test_few_vectors_are_kept_and_those_are_the_last(finished, sentences_read):
     _, folder, _ = finished
     predictor = Predictor.load(folder.bundle(MODEL))
     bundle, (encoder,) = predictor.bundle, predictor.method.encoders()
     schema = bundle.vocabulary.schema
     reader = ValueReader(encoder, schema, bundle.tokenizer, bundle.language, predictor.device, "float32", most=2)
     every = reader.read([["a", "b"], ["c"]])
-    assert values_read == [3]
+    assert sentences_read == [3]
     np.testing.assert_array_equal(reader.read([["b"], ["c"]]), every[1:])
-    assert values_read == [3]
+    assert sentences_read == [3]
     np.testing.assert_allclose(reader.read([["c"], ["c"]])[1], every[2], rtol=1e-6)  # the same word, two fields
-    assert values_read == [3, 1]
+    assert sentences_read == [3, 1]
     reader.read([["b"], []])  # gave way to the two others
-    assert values_read == [3, 1, 1]
+    assert sentences_read == [3, 1, 1]
 
 
 def test_int8_and_bfloat16_serve_it_too(finished, tiny_clicks):

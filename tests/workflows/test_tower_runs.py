@@ -12,7 +12,6 @@ from safetensors.numpy import load_file
 
 from clickprompt.bundle import Predictor, load_bundle
 from clickprompt.evaluation import auc
-from clickprompt.language import PromptedEncoder
 from clickprompt.settings import ClickPromptError
 from clickprompt.testing.tables import tiny_data_config
 from clickprompt.training import choose_device
@@ -51,19 +50,6 @@ def finished(tmp_path_factory, tiny_clicks, tiny_bert):
     recipe["finetune_with_language_model"] |= {"ctr_learning_rate": 0.01, "language_learning_rate": 0.003}
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     return recipe, folder, run(parse_recipe(recipe), folder, SilentProgress())
-
-
-@pytest.fixture
-def sentences_read(monkeypatch):
-    """Number of sentences in each call of an encoder."""
-    seen, forward = [], PromptedEncoder.forward
-
-    def noting(encoder, tokens, *more, **others):
-        seen.append(len(tokens))
-        return forward(encoder, tokens, *more, **others)
-
-    monkeypatch.setattr(PromptedEncoder, "forward", noting)
-    return seen
 
 
 def trained(recipe, folder, listener=None):

@@ -93,7 +93,8 @@ class Predictor:
 
     def _by_rows(self, encoded: EncodedRows, report: Callable[[int, str], None] | None) -> torch.Tensor:
         """Logits, float32 (rows,), a batch of rows after another."""
-        count, places = len(encoded.feature_ids), _places(encoded)
+        count = len(encoded.feature_ids)
+        places = np.empty((count, 0), np.int64) if self.bundle.reads == "ids" else _places(encoded)
         sentences = self._sentences(encoded) if self.bundle.reads == "sentence" else None
         vectors = None if self._value_reader is None else self._value_reader.read(encoded.texts)
         order = np.arange(count) if sentences is None else np.argsort(sentences.lengths(places), kind="stable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +61,7 @@ def load_language_model(config: LanguageModelConfig) -> LoadedLanguageModel:
 
     prefix = f"{model.base_model_prefix}."
     absent = sorted(name for name in missing if name.startswith(prefix) and ".pooler." not in name)
-    if absent:
-        raise ClickPromptError(
-            f"language_model.name: the weights of {source.location} lack {absent[0]}; get them again, whole"
-        )
+    check_whole(source, absent)
     encoder = PromptedEncoder(model.base_model)
     _check_sizes(encoder, tokenizer, config)
     if config.activation_checkpointing:
@@ -135,14 +133,27 @@ def read_weights(
     return model, sorted(report["missing_keys"])
 
 
-def _check_sizes(encoder: PromptedEncoder, tokenizer: LanguageTokenizer, config: LanguageModelConfig) -> None:
-    model: Any = encoder.model
-    rows = model.get_input_embeddings().num_embeddings
+def check_whole(source: Source, absent: Sequence[str]) -> None:
+    """Raises ClickPromptError where weights are absent from a checkpoint that no new ones can stand for."""
+    if absent:
+        raise ClickPromptError(
+            f"language_model.name: the weights of {source.location} lack {absent[0]}; get them again, whole"
+        )
+
+
+def check_vocabulary(config: LanguageModelConfig, tokenizer: LanguageTokenizer, rows: int) -> None:
+    """Raises ClickPromptError where the tokenizer knows more tokens than the weights have word embeddings."""
     if tokenizer.vocab_size > rows:
         raise ClickPromptError(
             f"language_model.name: {config.name}'s tokenizer knows {tokenizer.vocab_size} tokens, its weights {rows}; "
             "the two do not belong together"
         )
+
+
+def _check_sizes(encoder: PromptedEncoder, tokenizer: LanguageTokenizer, config: LanguageModelConfig) -> None:
+    model: Any = encoder.model
+    rows = model.get_input_embeddings().num_embeddings
+    check_vocabulary(config, tokenizer, rows)
     positions = int(model.config.max_position_embeddings)
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:

@@ -8,7 +8,7 @@ from transformers import T5ForConditionalGeneration
 
 from clickprompt.language.checkpointing import checkpoint_activations
 from clickprompt.language.config import LanguageModelConfig
-from clickprompt.language.load import read_shape, read_weights
+from clickprompt.language.load import check_vocabulary, check_whole, read_shape, read_weights
 from clickprompt.language.source import check_reachable, find_source
 from clickprompt.language.text_to_text import TextToText, check_text_to_text
 from clickprompt.language.tokenizer import LanguageTokenizer, from_source
@@ -43,16 +43,8 @@ def load_text_to_text(config: LanguageModelConfig) -> TextToText:
         shape.dropout_rate = config.dropout
     tokenizer = from_source(source, "")
     model, missing = read_weights(source, T5ForConditionalGeneration, shape, attention=None)
-    absent = sorted(set(missing) - set(getattr(model, "all_tied_weights_keys", {}) or {}))
-    if absent:
-        raise ClickPromptError(
-            f"language_model.name: the weights of {source.location} lack {absent[0]}; get them again, whole"
-        )
-    if tokenizer.vocab_size > shape.vocab_size:
-        raise ClickPromptError(
-            f"language_model.name: {config.name}'s tokenizer knows {tokenizer.vocab_size} tokens, its weights "
-            f"{shape.vocab_size}; the two do not belong together"
-        )
+    check_whole(source, sorted(set(missing) - set(getattr(model, "all_tied_weights_keys", {}) or {})))
+    check_vocabulary(config, tokenizer, shape.vocab_size)
     if config.activation_checkpointing:
         checkpoint_activations(model.encoder)
         checkpoint_activations(model.decoder)

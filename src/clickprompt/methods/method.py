@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from clickprompt.contracts import ClickBatch, Hidden, ModelOutput, Reads
 from clickprompt.ctr import CTRModel
 from clickprompt.ctr.embedding import EmbeddingTable
-from clickprompt.language import FullTuning, LanguageModelConfig, Tuning
+from clickprompt.language import FullTuning, LanguageModelConfig, PoolingName, Tuning
 from clickprompt.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Method(nn.Module, ABC):
 
     ctr: CTRModel | None
     """Its ID model; None where it has none."""
+    pooling: PoolingName = "mean"
+    """How its encoders' states become one vector a sentence."""
     tuning: Tuning = FullTuning()
     """What of its language model is trained."""
 

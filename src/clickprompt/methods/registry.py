@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field as Setting
 
@@ -20,44 +20,26 @@ from clickprompt.methods.parts import Parts
 from clickprompt.methods.ptab import PTab, PTabConfig
 from clickprompt.methods.text_features import TextFeatures, TextFeaturesConfig
 
-AnyMethodConfig = Annotated[
-    ClickPromptConfig
-    | CTRLConfig
-    | FLIPConfig
-    | IDOnlyConfig
-    | MaskedFieldConfig
-    | PTabConfig
-    | CTRBertConfig
-    | TextFeaturesConfig
-    | P5Config,
-    Setting(discriminator="kind"),
-]
-"""The config of any method; `kind` picks the class."""
-
-METHODS: dict[str, type[MethodConfig]] = {
-    "clickprompt": ClickPromptConfig,
-    "ctrl": CTRLConfig,
-    "flip": FLIPConfig,
-    "id-only": IDOnlyConfig,
-    "masked-field": MaskedFieldConfig,
-    "ptab": PTabConfig,
-    "ctr-bert": CTRBertConfig,
-    "text-features": TextFeaturesConfig,
-    "p5": P5Config,
+_METHODS: dict[type[MethodConfig], type[Method]] = {
+    ClickPromptConfig: ClickPrompt,
+    CTRLConfig: CTRL,
+    FLIPConfig: FLIP,
+    IDOnlyConfig: IDOnly,
+    MaskedFieldConfig: MaskedField,
+    PTabConfig: PTab,
+    CTRBertConfig: CTRBert,
+    TextFeaturesConfig: TextFeatures,
+    P5Config: P5,
 }
+
+if TYPE_CHECKING:
+    AnyMethodConfig = MethodConfig
+else:
+    AnyMethodConfig = Annotated[Union[tuple(_METHODS)], Setting(discriminator="kind")]  # noqa: UP007
+    """The config of any method; `kind` picks the class."""
+
+METHODS: dict[str, type[MethodConfig]] = {str(config.model_fields["kind"].default): config for config in _METHODS}
 """Config class of each method by its `kind`."""
-
-_CLASSES: dict[str, type[Method]] = {
-    "clickprompt": ClickPrompt,
-    "ctrl": CTRL,
-    "flip": FLIP,
-    "id-only": IDOnly,
-    "masked-field": MaskedField,
-    "ptab": PTab,
-    "ctr-bert": CTRBert,
-    "text-features": TextFeatures,
-    "p5": P5,
-}
 
 
 @dataclass(frozen=True)
@@ -94,4 +76,4 @@ MODELS: dict[str, tuple[Model, ...]] = {
 
 def build_method(config: MethodConfig, parts: Parts) -> Method:
     """The method that the settings describe."""
-    return _CLASSES[config.kind].from_parts(config, parts)
+    return _METHODS[type(config)].from_parts(config, parts)

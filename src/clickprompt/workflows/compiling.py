@@ -11,7 +11,7 @@ import torch
 
 from clickprompt.contracts import ChosenTokens, Prompts, Reads, TokenBatch
 from clickprompt.language import PoolingName, wanted
-from clickprompt.methods import ClickPrompt, CTRBert, Method
+from clickprompt.methods import ClickPrompt, Method
 from clickprompt.training import FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig, autocast
 from clickprompt.workflows.recipe import Recipe
 
@@ -56,19 +56,16 @@ def _read_a_little(
     device: torch.device,
 ) -> None:
     """Two sentences of three tokens, read as training reads; no gradient is left behind."""
-    pooling: PoolingName = "mean" if recipe.language_model is None else recipe.language_model.pooling
-    if isinstance(method, CTRBert):
-        pooling = method.pooling
     place = torch.arange(3, device=device).repeat(2)
     tokens = TokenBatch(torch.zeros_like(place), place, torch.tensor([0, 3], device=device), ((2, 3),))
     hidden = isinstance(config, PretrainConfig) and bool(recipe.method.hides)
     if hidden:
         chosen: ChosenTokens | None = ChosenTokens(torch.tensor([1, 2, 4], device=device), 2)
     else:
-        chosen = wanted(tokens, pooling)
+        chosen = wanted(tokens, method.pooling)
     prompts, leaves = _prompts(method, device)
     with autocast(device, config.precision, reads_words=True):
-        keep: PoolingName = "mean" if hidden else pooling
+        keep: PoolingName = "mean" if hidden else method.pooling
         states = encoder(tokens, prompts, keep=keep, chosen=chosen).last
     if states.requires_grad:
         leaves = [leaf for leaf in (*leaves, *encoder.parameters()) if leaf.requires_grad]
