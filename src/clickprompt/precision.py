@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["auto", "float32", "bfloat16"]
 ScoringPrecision = Literal["auto", "float32", "bfloat16", "int8"]
@@ -17,6 +18,8 @@ def bfloat16_pays(device: torch.device) -> bool:
 
     A CPU without them emulates: 15 times slower than float32 was measured on one with AVX2 alone.
     """
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
@@ -32,5 +35,7 @@ def wants_bfloat16(device: torch.device, precision: ScoringPrecision, *, reads_w
 
 def autocast(device: torch.device, precision: ScoringPrecision, *, reads_words: bool) -> AbstractContextManager[object]:
     """The context a forward pass runs in."""
+    import torch
+
     wanted = wants_bfloat16(device, precision, reads_words=reads_words)
     return torch.autocast(device.type, dtype=torch.bfloat16) if wanted else nullcontext()

@@ -1,18 +1,42 @@
-"""What is saved and shipped: save, load, predict."""
+"""What is saved and shipped: save, load, predict.
 
-from clickprompt.bundle.format import (
-    Bundle,
-    load_bundle,
-    read_bundle_manifest,
-    replace_calibrator,
-    save_bundle,
-    save_weights,
-)
-from clickprompt.bundle.predictor import Prediction, Predictor
-from clickprompt.bundle.side_scores import score_sides
-from clickprompt.bundle.value_reader import read_values
+Names that need PyTorch load it when they are first used: a server that scores by an exported graph never does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from clickprompt.bundle.manifest import MANIFEST, read_bundle_manifest
+
+if TYPE_CHECKING:
+    from clickprompt.bundle.format import Bundle, load_bundle, replace_calibrator, save_bundle, save_weights
+    from clickprompt.bundle.predictor import Prediction, Predictor
+    from clickprompt.bundle.side_scores import score_sides
+    from clickprompt.bundle.value_reader import read_values
+
+_LOADED_WHEN_USED = {
+    "Bundle": "format",
+    "load_bundle": "format",
+    "replace_calibrator": "format",
+    "save_bundle": "format",
+    "save_weights": "format",
+    "Prediction": "predictor",
+    "Predictor": "predictor",
+    "score_sides": "side_scores",
+    "read_values": "value_reader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_WHEN_USED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}"), name)
+
 
 __all__ = [
+    "MANIFEST",
     "Bundle",
     "Prediction",
     "Predictor",

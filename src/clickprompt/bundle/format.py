@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from clickprompt.bundle.manifest import FORMAT, KIND, MANIFEST, read_bundle_manifest
 from clickprompt.bundle.parts import EmptyParts
 from clickprompt.calibration import CALIBRATION_FILE, Calibrator, read_calibrator, write_calibrator
 from clickprompt.contracts import FieldStatistics, Reads
@@ -21,12 +22,8 @@ from clickprompt.ctr import AnyCTRModelConfig, CTRModelConfig
 from clickprompt.language import LanguageModelConfig, LanguageTokenizer
 from clickprompt.methods import METHODS, AnyMethodConfig, Method, MethodConfig, build_method
 from clickprompt.settings import ClickPromptError, explain
-from clickprompt.storage import clear_disk_errors, new_folder, read_manifest, write_manifest
+from clickprompt.storage import clear_disk_errors, new_folder, write_manifest
 from clickprompt.table import Vocabulary
-
-MANIFEST = "bundle.json"
-KIND = "clickprompt bundle"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -104,11 +101,6 @@ def save_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
     """Write weights as safetensors. A full disk is an OSError, as with any other file."""
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     path.write_bytes(content)
-
-
-def read_bundle_manifest(folder: Path) -> dict[str, Any]:
-    """What a bundle says of itself; every file's SHA-256 is checked. Raises ClickPromptError."""
-    return read_manifest(folder, MANIFEST, kind=KIND, version=FORMAT)
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -1,0 +1,1 @@
+"""HTTP around bundles. Nothing here imports PyTorch unless a model reads words."""
