@@ -41,6 +41,13 @@ Prepared = Annotated[
     typer.Option("--prepared", metavar="DIR", help="Prepared folder to make or reuse.  [default: <out>/prepared]"),
 ]
 
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume/--no-resume", help="Go on from checkpoints that a stopped run has left in the folder, or start anew."
+    ),
+]
+
 
 @app.command(short_help="Read, split, number and tokenize raw rows.")
 def prepare(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
@@ -52,18 +59,22 @@ def prepare(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared
 
 
 @app.command(short_help="PA-MLM: teach the ID model what the words mean.")
-def pretrain(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+def pretrain(
+    recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None, resume: Resume = True
+) -> None:
     """Pretrain without labels: PA-MLM teaches the ID model what the words mean."""
-    with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
+    with _running(recipe, set_, out, prepared, resume) as (settings, folder, data, progress):
         from clickprompt.workflows.pretrain import pretrain as workflow
 
         workflow(settings, folder, data, progress)
 
 
 @app.command(short_help="Train each model on clicks and save its bundle.")
-def finetune(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+def finetune(
+    recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None, resume: Resume = True
+) -> None:
     """Train every model of the recipe on clicks and save its bundle; pretrains first where that is still to do."""
-    with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
+    with _running(recipe, set_, out, prepared, resume) as (settings, folder, data, progress):
         from clickprompt.workflows.finetune import finetune as workflow
 
         for model in settings.trained_models:
@@ -93,9 +104,11 @@ def evaluate(
 
 
 @app.command(short_help="All of it, passing over what is already done.")
-def run(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+def run(
+    recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None, resume: Resume = True
+) -> None:
     """Do all of it: prepare, pretrain, finetune, evaluate. Steps already done with the same inputs are passed over."""
-    with _settings(recipe, set_, out, prepared) as (settings, folder, progress):
+    with _settings(recipe, set_, out, prepared, resume) as (settings, folder, progress):
         from clickprompt.workflows.run import run as workflow
 
         records = workflow(settings, folder, progress)
@@ -223,8 +236,8 @@ def _errors() -> Iterator[None]:
 
         print(f"error: {disk_error(error, Path(error.filename or '.'))}", file=sys.stderr)
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stopped:
+        raise typer.Exit(128 + getattr(stopped, "signal_number", 2)) from None
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -239,8 +252,8 @@ def _run_folder(recipe: Path, out: Path | None) -> Path:
     folder = out or Path("runs") / recipe.parent.name / recipe.stem
     if folder.is_file():
         raise ClickPromptError(f"--out {folder}: this is a file; name a folder for the run")
-    known = {"recipe.yaml", "prepared", "steps", "bundles"}
-    if folder.is_dir() and (names := {path.name for path in folder.iterdir()}) and not names & known:
+    known = {"recipe.yaml", "prepared", "steps", "bundles", "checkpoints"}
+    if folder.is_dir() and (names := {path.name for path in folder.iterdir()} - {".lock"}) and not names & known:
         raise ClickPromptError(f"--out {folder}: holds something else than a run; choose a new or empty folder")
     return folder
 
@@ -255,16 +268,18 @@ def _progress() -> Iterator[Progress]:
 
 @contextmanager
 def _settings(
-    recipe: Path, set_: list[str] | None, out: Path | None, prepared: Path | None
+    recipe: Path, set_: list[str] | None, out: Path | None, prepared: Path | None, resume: bool = True
 ) -> Iterator[tuple[Recipe, RunFolder, Progress]]:
     with _errors():
+        from clickprompt.training import signals_stop_training
         from clickprompt.workflows.recipe import load_recipe
         from clickprompt.workflows.runs import RunFolder
 
         settings = load_recipe(recipe, set_ or [])
-        with _progress() as progress:
+        folder = RunFolder(_run_folder(recipe, out), prepared, resume=resume)
+        with signals_stop_training(), folder.locked(), _progress() as progress:
             try:
-                yield settings, RunFolder(_run_folder(recipe, out), prepared), progress
+                yield settings, folder, progress
             except KeyboardInterrupt:
                 progress.say("stopped; finished steps are kept: run the same command again to go on")
                 raise
@@ -272,10 +287,10 @@ def _settings(
 
 @contextmanager
 def _running(
-    recipe: Path, set_: list[str] | None, out: Path | None, prepared: Path | None
+    recipe: Path, set_: list[str] | None, out: Path | None, prepared: Path | None, resume: bool = True
 ) -> Iterator[tuple[Recipe, RunFolder, Data, Progress]]:
     """The recipe, its folder and its prepared data."""
-    with _settings(recipe, set_, out, prepared) as (settings, folder, progress):
+    with _settings(recipe, set_, out, prepared, resume) as (settings, folder, progress):
         from clickprompt.workflows.data import prepare as workflow
 
         yield settings, folder, workflow(settings, folder.prepared, progress), progress

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
 import os
 import shutil
+import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +94,34 @@ def write_file(path: Path, content: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Within the block no other process gets this folder's lock; it goes with the process, however that ends.
+
+    Raises ClickPromptError that names the other process.
+    """
+    import fcntl
+
+    path = folder / ".lock"
+    with clear_disk_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            who = file.read().strip() or "another process"
+            raise ClickPromptError(f"{folder}: {who} is working here; wait for it or choose another folder") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below a folder, by its path inside."""
     return {str(file.relative_to(folder)): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
@@ -157,14 +188,35 @@ def _manifest_sha256(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Delete what writers that were killed have left in a folder; nobody else may be writing into it."""
+    for path in folder.glob(".*-????????"):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 def _swap(new: Path, path: Path) -> None:
+    """Rename `new` to `path`; an older folder there is exchanged with it, so that at every moment one of them is."""
     if not path.exists():
         new.rename(path)
+        return
+    if exchange(new, path):
+        shutil.rmtree(new, ignore_errors=True)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
     path.rename(old / path.name)
     new.rename(path)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Give two existing paths each other's names in one go; False where the system or the disk cannot (not Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
+    if libc is None or not hasattr(libc, "renameat2"):
+        return False
+    at_working_folder, exchange_names = -100, 2
+    return not libc.renameat2(
+        at_working_folder, os.fsencode(one), at_working_folder, os.fsencode(other), exchange_names
+    )
 
 
 def _sync(path: Path) -> None:

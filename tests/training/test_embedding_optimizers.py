@@ -33,9 +33,9 @@ class RandomRows:
 
     steps_per_epoch = 6
 
-    def epoch(self, epoch: int) -> Iterator[list[ClickBatch]]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[list[ClickBatch]]:
         random = np.random.default_rng(epoch)
-        for _ in range(self.steps_per_epoch):
+        for _ in range(self.steps_per_epoch - start):
             ids = torch.from_numpy(random.zipf(1.4, (10, FIELDS)) % ROWS)
             labels = clicked(ids)
             pieces = torch.arange(10).split(6)

@@ -32,8 +32,8 @@ class Rows:
         self.ids = torch.randint(0, 4, (steps, 12, 1), generator=generator)
         self.labels = (torch.rand(steps, 12, generator=generator) < 0.2 + 0.2 * self.ids[..., 0]).double()
 
-    def epoch(self, epoch: int) -> Iterator[list[ClickBatch]]:
-        for ids, labels in zip(self.ids, self.labels, strict=True):
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[list[ClickBatch]]:
+        for ids, labels in zip(self.ids[start:], self.labels[start:], strict=True):
             parts = zip(ids.split(self.cuts), labels.split(self.cuts), strict=True)
             yield [ClickBatch(torch.arange(len(i)), i, y) for i, y in parts]
 

@@ -42,9 +42,9 @@ class TrainingSteps:
         self.masking = None if mask_rate is None else Masking(mask_rate, seed, tuple(hides))
         self.steps_per_epoch = math.ceil(len(reader) / batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[list[ClickBatch]]:
-        """The micro-batches of each optimizer step."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.reader))
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[list[ClickBatch]]:
+        """The micro-batches of each optimizer step from `start` on; which rows they hold does not depend on it."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.reader))[start * self.batch_size :]
         chunk = max(1, _ROWS_GATHERED_AT_ONCE // self.batch_size) * self.batch_size
         for start in range(0, len(order), chunk):
             rows = order[start : start + chunk]

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from clickprompt.training.config import EarlyStoppingConfig
+from clickprompt.training.state import State
 
 
 class BestWeights:
@@ -39,3 +40,15 @@ class BestWeights:
         parameters = dict(method.named_parameters())
         for name, weights in self._weights.items():
             parameters[name].copy_(weights)
+
+    def state(self) -> State:
+        """What has been seen so far."""
+        auc = None if self.auc == float("-inf") else self.auc
+        return State(dict(self._weights), {"auc": auc, "step": self.step, "since": self.evaluations_since})
+
+    def load(self, state: State, device: torch.device) -> None:
+        """Go on from there."""
+        values = state.values
+        self.auc = float("-inf") if values["auc"] is None else values["auc"]
+        self.step, self.evaluations_since = values["step"], values["since"]
+        self._weights = {name: weights.to(device) for name, weights in state.tensors.items()}

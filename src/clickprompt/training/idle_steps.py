@@ -104,6 +104,24 @@ class IdleSteps:
         if 0 < closed < self.early:
             self._sum_up(closed, self.window)
 
+    def state(self) -> dict[str, Tensor]:
+        """All that follows from the steps so far."""
+        return {
+            "known": torch.from_numpy(self._known),
+            "series": self._series,
+            "log_decay": self._log_decay,
+            "quadratures": self._quadratures,
+            "steps": torch.tensor([self.step, self._summed_up]),
+        }
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+        self._known = state["known"].numpy().copy()
+        self._series, self._log_decay, self._quadratures = (
+            state[name].to(self._device, copy=True) for name in ("series", "log_decay", "quadratures")
+        )
+        self.step, self._summed_up = map(int, state["steps"])
+
     def fading(self, last: Tensor) -> Tensor:
         """What is left of first and second moments since the steps `last`, β1^{n−t} and β2^{n−t}: (rows, 2)."""
         return torch.exp((self.step - last).to(self._dtype).unsqueeze(1) * self._log_betas)

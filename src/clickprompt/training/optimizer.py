@@ -15,6 +15,7 @@ from clickprompt.training.idle_steps import Adam
 from clickprompt.training.row_optimizer import RowOptimizer
 from clickprompt.training.rowwise_adagrad import RowwiseAdagrad
 from clickprompt.training.sparse_adamw import SparseAdamW
+from clickprompt.training.state import State
 
 LARGE_TABLE = {"cpu": 1 << 21, "cuda": 1 << 27}
 """Numbers of a table from which on `auto` goes by rows; on the CPU where both took the same time when measured."""
@@ -46,10 +47,20 @@ class MethodOptimizer:
         for table, rate in zip(self.tables, self._table_rates, strict=True):
             table.rate = rate * factor
 
-    def clip(self, largest: float) -> None:
-        """Scale all gradients together so that their norm is at most `largest`."""
+    def clip(self, largest: float | None) -> Tensor:
+        """The norm of all gradients together, a scalar; where there is a `largest`, they are scaled down to it."""
         held = [parameter for group in self.param_groups for parameter in group["params"]]
-        nn.utils.clip_grad_norm_([*held, *(rows for table in self.tables for rows in table.gradients())], largest)
+        held += [rows for table in self.tables for rows in table.gradients()]
+        if largest is not None:
+            return nn.utils.clip_grad_norm_(held, largest)
+        return nn.utils.get_total_norm([tensor.grad for tensor in held if tensor.grad is not None])
+
+    def skip(self) -> None:
+        """Drop all gradients instead of a step."""
+        if self.dense is not None:
+            self.dense.zero_grad(set_to_none=True)
+        for table in self.tables:
+            table.forget()
 
     def step(self) -> None:
         """One step of everything, after which no gradient is left."""
@@ -72,6 +83,45 @@ class MethodOptimizer:
                     by_rows[id(parameter)].read_into(weights[name])
                 else:
                     weights[name].copy_(parameter)
+
+    def state(self, method: nn.Module) -> State:
+        """Every trained weight of the method, raw, and what the optimizers know of it; no row is brought up to date."""
+        by_rows = {id(table.table.weight) for table in self.tables}
+        tensors = {
+            f"weights/{name}": parameter.detach()
+            for name, parameter in method.named_parameters()
+            if parameter.requires_grad and id(parameter) not in by_rows
+        }
+        kept = method.state_dict().keys()
+        tensors |= {f"buffers/{name}": buffer for name, buffer in method.named_buffers() if name in kept}
+        if self.dense is not None:
+            for place, moments in self.dense.state_dict()["state"].items():
+                tensors |= {f"adamw/{place}/{name}": tensor for name, tensor in moments.items()}
+        for place, table in enumerate(self.tables):
+            tensors |= {f"table/{place}/{name}": tensor for name, tensor in table.state().items()}
+        return State(tensors)
+
+    @torch.no_grad()
+    def load(self, state: State, method: nn.Module) -> None:
+        """Put back what `state` gave, into the same method with an optimizer built the same way."""
+        own: dict[str, dict[str, Tensor]] = {
+            "weights": {**dict(method.named_parameters())},
+            "buffers": dict(method.named_buffers()),
+        }
+        moments: dict[int, dict[str, Tensor]] = {}
+        tables: list[dict[str, Tensor]] = [{} for _ in self.tables]
+        for path, tensor in state.tensors.items():
+            part, place, *rest = path.split("/")
+            if part in own:
+                own[part][place].copy_(tensor)
+            elif part == "adamw":
+                moments.setdefault(int(place), {})[rest[0]] = tensor
+            else:
+                tables[int(place)][rest[0]] = tensor
+        if self.dense is not None:
+            self.dense.load_state_dict({**self.dense.state_dict(), "state": moments})
+        for table, of_table in zip(self.tables, tables, strict=True):
+            table.load(of_table)
 
     def __enter__(self) -> MethodOptimizer:
         return self

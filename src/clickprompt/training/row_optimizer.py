@@ -54,6 +54,14 @@ class RowOptimizer(ABC):
     def begin(self) -> None:
         """Count one more step."""
 
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """The table and all that is known of its rows, raw."""
+
+    @abstractmethod
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+
     def lookup(self, ids: Tensor) -> Tensor:
         """Rows of these ids, int64 (…) → (…, width)."""
         index, places = torch.unique(ids, return_inverse=True)

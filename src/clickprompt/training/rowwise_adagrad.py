@@ -28,6 +28,14 @@ class RowwiseAdagrad(RowOptimizer):
     def begin(self) -> None:
         """Nothing to count: the step size does not depend on how many came before."""
 
+    def state(self) -> dict[str, Tensor]:
+        return {"weights": self.table.weight.detach(), "accumulated": self.accumulated}
+
+    @torch.no_grad()
+    def load(self, state: dict[str, Tensor]) -> None:
+        self.table.weight.copy_(state["weights"])
+        self.accumulated.copy_(state["accumulated"])
+
     def update(self, rows: Rows, gradient: Tensor) -> None:
         weights, (accumulated,) = rows.weights.detach(), rows.state
         accumulated += gradient.square().mean(dim=1)

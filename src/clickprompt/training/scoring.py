@@ -11,6 +11,7 @@ from torch import nn
 from clickprompt.contracts import ClickBatch
 from clickprompt.precision import Precision, autocast
 from clickprompt.training.memory import reuse_freed_memory
+from clickprompt.training.stop import STOP
 
 
 @torch.inference_mode()
@@ -31,6 +32,7 @@ def score(
     done = 0
     try:
         for batch in batches:
+            STOP.check()
             with autocast(device, precision, reads_words=batch.has_sentences):
                 output = method(batch.to(device)).logits
             logits[batch.rows.numpy()] = output.float().cpu().numpy()

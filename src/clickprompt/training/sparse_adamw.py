@@ -43,6 +43,14 @@ class SparseAdamW(RowOptimizer):
     def begin(self) -> None:
         self.idle.advance(self.rate)
 
+    def state(self) -> dict[str, Tensor]:
+        return {"rows": self.rows, "last": self.last, **self.idle.state()}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        self.rows.copy_(state["rows"])
+        self.last.copy_(state["last"])
+        self.idle.load(state)
+
     def update(self, rows: Rows, gradient: Tensor) -> None:
         adam, n, rate = self.adam, self.idle.step, self.rate
         weights, (first, second) = rows.weights.detach(), rows.state

@@ -16,8 +16,10 @@ from clickprompt.evaluation import auc, log_loss
 from clickprompt.methods import Method
 from clickprompt.training import (
     BestWeights,
+    Checkpoints,
     FinetuneConfig,
     FinetuneWithLanguageModelConfig,
+    Guard,
     TrainingResult,
     Validation,
     build_optimizer,
@@ -27,6 +29,7 @@ from clickprompt.training import (
 )
 from clickprompt.workflows.build import new_method
 from clickprompt.workflows.calibrate import Calibration, calibrate
+from clickprompt.workflows.checkpointing import checkpoints_of, guard_of
 from clickprompt.workflows.compiling import compile_interaction, compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
@@ -112,37 +115,39 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
             assert state is not None
         load_pretrained(method, run.step(PRETRAINED))
         pretrain_seconds = state["seconds"]
-    result, calibration = _train(method, recipe, model, data, progress)
-    summary = {
-        "train_seconds": result.seconds,
-        "pretrain_seconds": pretrain_seconds,
-        "steps": result.steps,
-        "samples": result.samples,
-        "validation_auc": result.best_auc,
-        "best_step": result.best_step,
-        "parameters": count_parameters(method),
-        "calibration": None if calibration is None else calibration.record,
-    }
-    save_bundle(
-        run.bundle(model),
-        method.cpu(),
-        method_config=served,
-        ctr_config=None if method.ctr is None else recipe.ctr_model,
-        language_config=None if served.reads == "ids" else recipe.language_model,
-        tokenizer=None if served.reads == "ids" else data.tokenizer,
-        vocabulary=data.table.vocabulary(),
-        calibrator=None if calibration is None else calibration.calibrator,
-        measures={"validation_auc": result.best_auc},
-        provenance={
-            "model": model,
-            "inputs": inputs,
-            "seed": recipe.seed,
-            "recipe": dump_recipe(recipe),
-            "calibration": config.calibration,
-        },
-    )
-    with run.write_step(model, inputs, summary) as folder:
-        (folder / "history.json").write_text(json.dumps(result.history))
+    with checkpoints_of(recipe, run, model, inputs, progress) as checkpoints:
+        guard = guard_of(recipe, run, model, progress)
+        result, calibration = _train(method, recipe, model, data, progress, checkpoints, guard)
+        summary = {
+            "train_seconds": result.seconds,
+            "pretrain_seconds": pretrain_seconds,
+            "steps": result.steps,
+            "samples": result.samples,
+            "validation_auc": result.best_auc,
+            "best_step": result.best_step,
+            "parameters": count_parameters(method),
+            "calibration": None if calibration is None else calibration.record,
+        }
+        save_bundle(
+            run.bundle(model),
+            method.cpu(),
+            method_config=served,
+            ctr_config=None if method.ctr is None else recipe.ctr_model,
+            language_config=None if served.reads == "ids" else recipe.language_model,
+            tokenizer=None if served.reads == "ids" else data.tokenizer,
+            vocabulary=data.table.vocabulary(),
+            calibrator=None if calibration is None else calibration.calibrator,
+            measures={"validation_auc": result.best_auc},
+            provenance={
+                "model": model,
+                "inputs": inputs,
+                "seed": recipe.seed,
+                "recipe": dump_recipe(recipe),
+                "calibration": config.calibration,
+            },
+        )
+        with run.write_step(model, inputs, summary) as folder:
+            (folder / "history.json").write_text(json.dumps(result.history))
     progress.say(
         f"finetune {model}: {result.steps:,} steps in {duration(result.seconds)}, "
         f"best validation AUC {result.best_auc:.4f} at step {result.best_step:,}"
@@ -155,7 +160,13 @@ def provenance_of(bundle: Path) -> dict[str, Any]:
 
 
 def _train(
-    method: Method, recipe: Recipe, model: ModelName, data: Data, progress: Progress
+    method: Method,
+    recipe: Recipe,
+    model: ModelName,
+    data: Data,
+    progress: Progress,
+    checkpoints: Checkpoints | None,
+    guard: Guard,
 ) -> tuple[TrainingResult, Calibration | None]:
     """Train and calibrate on validation rows; the method then holds its best weights."""
     reads, words = recipe.reads(model), recipe.tunes_words(model)
@@ -206,6 +217,8 @@ def _train(
                 validation=Validation(measure, config.evaluations_per_epoch, BestWeights(config.early_stopping)),
                 report=report,
                 log_every=max(1, total // 200),
+                checkpoints=checkpoints,
+                guard=guard,
             )
     if config.calibration == "none":
         return result, None

@@ -13,8 +13,17 @@ from clickprompt.bundle import save_weights
 from clickprompt.contracts import Progress, SplitName
 from clickprompt.methods import Method, Pretrainable
 from clickprompt.settings import ClickPromptError
-from clickprompt.training import TrainingResult, build_optimizer, choose_device, planned_steps, train
+from clickprompt.training import (
+    Checkpoints,
+    Guard,
+    TrainingResult,
+    build_optimizer,
+    choose_device,
+    planned_steps,
+    train,
+)
 from clickprompt.workflows.build import new_method
+from clickprompt.workflows.checkpointing import checkpoints_of, guard_of
 from clickprompt.workflows.compiling import compile_interaction, compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.progress import duration
@@ -56,12 +65,14 @@ def pretrain(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> 
         return inputs
     check_tuning(recipe, recipe.pretraining)
     method = new_method(recipe.method, recipe, data, pretraining=True)
-    result = _train(method, recipe, data, progress)
-    weights = {name: tensor for name, tensor in method.state_dict().items() if name.startswith(_KEPT)}
-    summary = {"seconds": result.seconds, "steps": result.steps, "samples": result.samples}
-    with run.write_step(STEP, inputs, summary) as folder:
-        save_weights(folder / "weights.safetensors", weights)
-        (folder / "history.json").write_text(json.dumps(result.history))
+    with checkpoints_of(recipe, run, STEP, inputs, progress) as checkpoints:
+        guard = guard_of(recipe, run, STEP, progress)
+        result = _train(method, recipe, data, progress, checkpoints, guard)
+        weights = {name: tensor for name, tensor in method.state_dict().items() if name.startswith(_KEPT)}
+        summary = {"seconds": result.seconds, "steps": result.steps, "samples": result.samples}
+        with run.write_step(STEP, inputs, summary) as folder:
+            save_weights(folder / "weights.safetensors", weights)
+            (folder / "history.json").write_text(json.dumps(result.history))
     rate = result.samples / result.seconds
     progress.say(f"pretrain: {result.steps:,} steps in {duration(result.seconds)}, {rate:,.0f} rows/s")
     return inputs
@@ -81,7 +92,9 @@ def load_pretrained(method: Method, folder: Path) -> None:
     method.load_state_dict({name: weights[name] for name in wanted}, strict=False)
 
 
-def _train(method: Method, recipe: Recipe, data: Data, progress: Progress) -> TrainingResult:
+def _train(
+    method: Method, recipe: Recipe, data: Data, progress: Progress, checkpoints: Checkpoints | None, guard: Guard
+) -> TrainingResult:
     assert isinstance(method, Pretrainable)
     config, reads = recipe.pretraining, recipe.method.reads
     device = choose_device(recipe.device)
@@ -116,6 +129,8 @@ def _train(method: Method, recipe: Recipe, data: Data, progress: Progress) -> Tr
                 device,
                 report=report,
                 log_every=max(1, total // 200),
+                checkpoints=checkpoints,
+                guard=guard,
             )
 
 

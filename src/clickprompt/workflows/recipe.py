@@ -18,7 +18,14 @@ from clickprompt.methods import BASE, MODELS, AnyMethodConfig, ClickPromptConfig
 from clickprompt.settings import ClickPromptError, Settings, did_you_mean, explain
 from clickprompt.storage import clear_disk_errors
 from clickprompt.table import DataConfig
-from clickprompt.training import DeviceName, FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig
+from clickprompt.training import (
+    CheckpointConfig,
+    DeviceName,
+    FinetuneConfig,
+    FinetuneWithLanguageModelConfig,
+    GuardConfig,
+    PretrainConfig,
+)
 from clickprompt.workflows.evaluation_config import EvaluationConfig
 
 ModelName = str
@@ -46,6 +53,10 @@ class Recipe(Settings):
     """Which models to train and compare; null: all that the method knows, and the plain ID model beside them."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """How test rows are measured."""
+    checkpoint: CheckpointConfig | None = CheckpointConfig()
+    """How often training is saved so that it can go on after a stop; null: never."""
+    guards: GuardConfig = GuardConfig()
+    """What training does about numbers that go wrong."""
     seed: NonNegativeInt = 42
     """Of every random draw in training: weights, shuffles, masks, dropout."""
     device: DeviceName = "auto"

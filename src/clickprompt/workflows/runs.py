@@ -10,7 +10,7 @@ from typing import Any
 
 from clickprompt import __version__
 from clickprompt.settings import ClickPromptError
-from clickprompt.storage import fingerprint, new_folder, read_manifest, write_manifest
+from clickprompt.storage import fingerprint, lock, new_folder, read_manifest, write_manifest
 from clickprompt.training import DeviceName, Precision, choose_device, wants_bfloat16
 
 _STEP = "step.json"
@@ -22,17 +22,36 @@ NUMBERS = 2
 class RunFolder:
     """`prepared/`, `steps/<name>/`, `bundles/<model>/` and the reports of one run.
 
-    `shared`: places outside `path` for steps that several runs have in common, by name.
+    `shared`: places outside `path` for steps that several runs have in common, by name. `resume`: whether trainings go
+    on from the checkpoints that an earlier start has left.
     """
 
-    def __init__(self, path: Path, prepared: Path | None = None, shared: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        prepared: Path | None = None,
+        shared: Mapping[str, Path] | None = None,
+        resume: bool = True,
+    ) -> None:
         self.path = path
         self.prepared = prepared or path / "prepared"
         self.shared = dict(shared or {})
+        self.resume = resume
 
     def step(self, name: str) -> Path:
         """Folder of a step's result."""
         return self.shared.get(name) or self.path / "steps" / name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within the block this process alone works in the folder. Raises ClickPromptError where another does."""
+        with lock(self.path):
+            yield
+
+    def checkpoints(self, name: str) -> Path:
+        """Folder of the checkpoints of a step that is being trained."""
+        step = self.step(name)
+        return step.parent.parent / "checkpoints" / step.name
 
     def bundle(self, model: str) -> Path:
         """Folder of a model's bundle."""
