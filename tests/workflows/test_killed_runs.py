@@ -11,9 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
-from clickprompt.training import signals_stop_training
 from clickprompt.workflows import RunFolder, SilentProgress, parse_recipe, run
 
 KILLS = 20
