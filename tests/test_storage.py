@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import pytest
 
 from clickprompt.settings import ClickPromptError
-from clickprompt.storage import fingerprint, new_folder, read_manifest, write_file, write_manifest
+from clickprompt.storage import (
+    fingerprint,
+    lock,
+    new_folder,
+    read_manifest,
+    remove_leftovers,
+    write_file,
+    write_manifest,
+)
 
 
 def make(path, text: str = "hello", version: int = 1) -> None:
@@ -81,3 +91,42 @@ def test_a_file_where_a_folder_should_be(tmp_path):
 def test_fingerprints_go_by_content_not_by_order():
     assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+
+
+def test_an_older_folder_is_exchanged_so_that_one_of_the_two_is_always_there(tmp_path):
+    make(tmp_path / "a")
+    inside, stop = [], threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            inside.append((tmp_path / "a" / "data.txt").exists())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(30):
+        make(tmp_path / "a")
+    stop.set()
+    thread.join()
+    assert inside
+    assert all(inside)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    for name in (".a-12ab_cd3", ".a.json-zz11zz11"):
+        (tmp_path / name).mkdir()
+    for name in (".lock", ".hidden", "a-12345678"):
+        (tmp_path / name).write_text("")
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".lock", "a-12345678"]
+
+
+def test_a_folder_is_worked_in_by_one_process(tmp_path):
+    with lock(tmp_path / "run"):
+        with (
+            pytest.raises(ClickPromptError, match=rf"run: process {os.getpid()} on .* is working here"),
+            lock(tmp_path / "run"),
+        ):
+            pass
+    with lock(tmp_path / "run"):
+        pass
