@@ -74,7 +74,9 @@ def test_id_models_need_no_transformers():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("command", ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "show", "list"])
+@pytest.mark.parametrize(
+    "command", ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "update", "show", "list"]
+)
 def test_every_command_has_help(command):
     assert "Usage" in call(command, "--help")
 
@@ -214,7 +216,7 @@ def test_no_space_left(recipe, clicks, tmp_path):
         pytest.skip("mounting a small disk is not allowed here")
     try:
         message = fails("prepare", recipe, "--out", disk / "run")
-        left = [path for path in disk.rglob("*") if path.is_file() and path.name != "recipe.yaml"]
+        left = [path for path in disk.rglob("*") if path.is_file() and path.name not in ("recipe.yaml", ".lock")]
     finally:
         subprocess.run(["umount", str(disk)], check=True)
     assert "no space left on the disk; free some or choose another place" in message

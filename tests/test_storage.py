@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
+from clickprompt.leftovers import remove_leftovers
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import (
     fingerprint,
     lock,
     new_folder,
     read_manifest,
-    remove_leftovers,
     write_file,
     write_manifest,
 )
@@ -113,12 +113,14 @@ def test_an_older_folder_is_exchanged_so_that_one_of_the_two_is_always_there(tmp
 
 
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
-    for name in (".a-12ab_cd3", ".a.json-zz11zz11"):
-        (tmp_path / name).mkdir()
-    for name in (".lock", ".hidden", "a-12345678"):
+    (tmp_path / ".a.partial-12ab_cd3" / "inside").mkdir(parents=True)
+    kept = [".b.partial-zz11zz11", ".hidden", ".lock", ".my-settings", "a.partial-12345678"]
+    for name in (*kept, ".a.partial-zz11zz11"):
         (tmp_path / name).write_text("")
+    remove_leftovers(tmp_path, "a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
     remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".lock", "a-12345678"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept[1:]
 
 
 def test_a_folder_is_worked_in_by_one_process(tmp_path):

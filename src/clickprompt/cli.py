@@ -48,11 +48,27 @@ Resume = Annotated[
     ),
 ]
 
+OnBadRow = Annotated[
+    str | None,
+    typer.Option(
+        "--on-bad-row",
+        metavar="error|skip|quarantine",
+        help="What becomes of rows that cannot be used: an error, left out, or left out and put aside beside the "
+        "prepared folder.  [default: the recipe's data.on_bad_row]",
+    ),
+]
+
 
 @app.command(short_help="Read, split, number and tokenize raw rows.")
-def prepare(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None) -> None:
+def prepare(
+    recipe: RecipePath,
+    set_: Settings = None,
+    out: Out = None,
+    prepared: Prepared = None,
+    on_bad_row: OnBadRow = None,
+) -> None:
     """Read raw rows, split them, number their values, tokenize their texts."""
-    with _running(recipe, set_, out, prepared) as (_, folder, data, progress):
+    with _running(recipe, _with_bad_rows(set_, on_bad_row), out, prepared) as (_, folder, data, progress):
         for name, split in data.table.manifest["splits"].items():
             progress.say(f"{name}: {split['rows']:,} rows, {split['positive_share']:.1%} positive")
         progress.say(f"prepared: {folder.prepared}")
@@ -60,9 +76,15 @@ def prepare(recipe: RecipePath, set_: Settings = None, out: Out = None, prepared
 
 @app.command(short_help="PA-MLM: teach the ID model what the words mean.")
 def pretrain(
-    recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None, resume: Resume = True
+    recipe: RecipePath,
+    set_: Settings = None,
+    out: Out = None,
+    prepared: Prepared = None,
+    resume: Resume = True,
+    on_bad_row: OnBadRow = None,
 ) -> None:
     """Pretrain without labels: PA-MLM teaches the ID model what the words mean."""
+    set_ = _with_bad_rows(set_, on_bad_row)
     with _running(recipe, set_, out, prepared, resume) as (settings, folder, data, progress):
         from clickprompt.workflows.pretrain import pretrain as workflow
 
@@ -71,9 +93,15 @@ def pretrain(
 
 @app.command(short_help="Train each model on clicks and save its bundle.")
 def finetune(
-    recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None, resume: Resume = True
+    recipe: RecipePath,
+    set_: Settings = None,
+    out: Out = None,
+    prepared: Prepared = None,
+    resume: Resume = True,
+    on_bad_row: OnBadRow = None,
 ) -> None:
     """Train every model of the recipe on clicks and save its bundle; pretrains first where that is still to do."""
+    set_ = _with_bad_rows(set_, on_bad_row)
     with _running(recipe, set_, out, prepared, resume) as (settings, folder, data, progress):
         from clickprompt.workflows.finetune import finetune as workflow
 
@@ -90,9 +118,10 @@ def evaluate(
     slices: Annotated[
         bool, typer.Option("--slices", help="Also print the measures on cold rows and on the long tail.")
     ] = False,
+    on_bad_row: OnBadRow = None,
 ) -> None:
     """Score the test rows with every trained model; write metrics.json, history.csv and report.html."""
-    with _running(recipe, set_, out, prepared) as (settings, folder, data, progress):
+    with _running(recipe, _with_bad_rows(set_, on_bad_row), out, prepared) as (settings, folder, data, progress):
         from clickprompt.workflows.run import conclude
 
         records = conclude(settings, folder, data, progress)
@@ -105,9 +134,15 @@ def evaluate(
 
 @app.command(short_help="All of it, passing over what is already done.")
 def run(
-    recipe: RecipePath, set_: Settings = None, out: Out = None, prepared: Prepared = None, resume: Resume = True
+    recipe: RecipePath,
+    set_: Settings = None,
+    out: Out = None,
+    prepared: Prepared = None,
+    resume: Resume = True,
+    on_bad_row: OnBadRow = None,
 ) -> None:
     """Do all of it: prepare, pretrain, finetune, evaluate. Steps already done with the same inputs are passed over."""
+    set_ = _with_bad_rows(set_, on_bad_row)
     with _settings(recipe, set_, out, prepared, resume) as (settings, folder, progress):
         from clickprompt.workflows.run import run as workflow
 
@@ -132,17 +167,19 @@ def study(
     ] = Path("runs/studies"),
 ) -> None:
     """Run data sets × methods × models × seeds; write results.parquet and tables. What is done is passed over."""
-    with _errors(), _progress() as progress:
+    with _errors():
+        from clickprompt.training import signals_stop_training
         from clickprompt.workflows.study import print_plan, run_study
 
         if dry_run:
             print_plan(study, out, only or [])
             return
-        try:
-            folder, failures = run_study(study, out, progress, only or [])
-        except KeyboardInterrupt:
-            progress.say("stopped; finished steps are kept: run the same command again to go on")
-            raise
+        with signals_stop_training(), _progress() as progress:
+            try:
+                folder, failures = run_study(study, out, progress, only or [])
+            except KeyboardInterrupt:
+                progress.say("stopped; finished steps are kept: run the same command again to go on")
+                raise
     typer.echo(f"tables: {folder / 'tables.md'}\nresults: {folder / 'results.parquet'}")
     if failures:
         print(f"error: {failures} trials or cells failed; results.parquet says why", file=sys.stderr)
@@ -173,6 +210,83 @@ def predict(
         from clickprompt.workflows.predict import predict as workflow
 
         typer.echo(workflow(bundle, rows, out, encoding, device, progress, precision))
+
+
+@app.command(short_help="Train a bundle on new rows; publish it if it passes.")
+def update(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL|BUNDLE", help="Folder of a model's versions, or a bundle with --out.")
+    ],
+    rows: Annotated[
+        list[str] | None, typer.Argument(metavar="ROWS...", help="New rows: files, or patterns such as 'day-*.csv'.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the versions of a bundle that stands alone.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the new rows.", show_default=True)] = 1,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the ID model.  [default: as the bundle was trained]")
+    ] = None,
+    holdout: Annotated[
+        float, typer.Option(help="Share of the rows, the newest, that the gate judges by.", show_default=True)
+    ] = 0.1,
+    drop_unseen: Annotated[
+        int | None, typer.Option(metavar="N", help="Drop values that N updates in a row have not seen.")
+    ] = None,
+    new_rows: Annotated[
+        str, typer.Option(help="What new values' embedding rows start from: mean or oov.", show_default=True)
+    ] = "mean",
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gate",
+            metavar="KEY=VALUE",
+            help="min_rows, min_of_each, max_auc_drop, max_log_loss_rise, max_calibration_error or max_oov_rise. "
+            "Repeatable.",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of the label.  [default: as in the bundle's recipe]")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="Labels of at least this are clicks.  [likewise]")] = None,
+    weight: Annotated[str | None, typer.Option(help="Column of sample weights.  [likewise]")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="Column that orders the rows in time.  [likewise]")] = None,
+    on_bad_row: Annotated[
+        str | None,
+        typer.Option(help="error, skip or quarantine: what becomes of rows that cannot be used.  [likewise]"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish where too few rows are held out to judge; learn rows again.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be learned; change nothing.")] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Publish the version that the newest was made of once more.")
+    ] = False,
+) -> None:
+    """Train a model's newest version on new rows; publish the result as its next version if it passes a gate.
+
+    Exit status 0: published, or already done; 3: it did not pass, and the newest version stays; 2: an error.
+    """
+    with _errors():
+        from clickprompt.settings import ClickPromptError
+        from clickprompt.training import signals_stop_training
+        from clickprompt.workflows import update as workflow
+
+        if rollback:
+            if rows:
+                raise ClickPromptError("--rollback reads no rows; leave them out")
+            version, before = workflow.rollback(model)
+            typer.echo(f"rolled back: {model / str(version)} is version {before} again")
+            return
+        if not rows:
+            raise ClickPromptError("ROWS: name the files of new rows, or say --rollback")
+        settings = workflow.update_config(gate or [], epochs, learning_rate, holdout, drop_unseen, new_rows)
+        columns = workflow.rows_config(label, threshold, weight, timestamp, on_bad_row)
+        with signals_stop_training(), _progress() as progress:
+            done = workflow.update(model, rows, settings, out, columns, progress, force=force, dry_run=dry_run)
+        typer.echo(workflow.update_report(done))
+    if done.kept is not None:
+        raise typer.Exit(3)
 
 
 @app.command(short_help="Describe a bundle, recipe or prepared folder.")
@@ -243,6 +357,10 @@ def _errors() -> Iterator[None]:
             raise
         print(f"error: {OUT_OF_MEMORY}", file=sys.stderr)
         raise typer.Exit(2) from None
+
+
+def _with_bad_rows(set_: list[str] | None, on_bad_row: str | None) -> list[str]:
+    return [*(set_ or []), *([] if on_bad_row is None else [f"data.on_bad_row={on_bad_row}"])]
 
 
 def _run_folder(recipe: Path, out: Path | None) -> Path:

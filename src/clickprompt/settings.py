@@ -9,9 +9,23 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from clickprompt.secrets import masked
+
 
 class ClickPromptError(Exception):
-    """Something the user can mend, in one line: where, what was wrong, what to do. Commands end with status 2."""
+    """Something the user can mend, in one line: where, what was wrong, what to do. Commands end with status 2.
+
+    Names and values from files may hold anything: what cannot be printed is written out, what is endless is cut,
+    passwords and tokens are struck out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_one_line(message))
+
+
+def _one_line(message: str, most: int = 2_000) -> str:
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in masked(message))
+    return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -7,15 +7,16 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from clickprompt.leftovers import remove_leftovers, temporary_file, temporary_folder
 from clickprompt.settings import ClickPromptError
 
 
@@ -54,6 +55,8 @@ def disk_error(error: OSError, path: Path) -> ClickPromptError:
         errno.EISDIR: "this is a folder, a file was expected",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
+    if error.errno is None and re.search(r"\d requested and \d+ written", reason):  # NumPy's word for a full disk
+        reason = reasons[errno.ENOSPC]
     return ClickPromptError(f"{error.filename or path}: {reason}")
 
 
@@ -61,37 +64,30 @@ def disk_error(error: OSError, path: Path) -> ClickPromptError:
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success sync it and rename it to `path`, on failure leave nothing.
 
-    An older folder at `path` is replaced only then.
+    An older folder at `path` is replaced only then. What writers that were killed have left of it goes.
     """
     with clear_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        try:
+        remove_leftovers(path.parent, path.name)
+        with temporary_folder(path) as temporary:
             temporary.chmod(0o777 & ~_umask())
             yield temporary
             for file in [*temporary.rglob("*"), temporary]:
                 _sync(file)
             _swap(temporary, path)
             _sync(path.parent)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_file(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all."""
     with clear_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
+        with temporary_file(path) as (descriptor, temporary):
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
                 file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
+            os.fsync(descriptor)
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -154,6 +150,8 @@ def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> dict[s
     if manifest.pop("manifest_sha256", None) != _manifest_sha256(manifest):
         raise _changed(path, folder)
     for file, expected in manifest["files"].items():
+        if not _is_inside(folder, file):
+            raise ClickPromptError(f"{folder}: {kind} lists {file}, which lies outside of it; do not use this folder")
         if not (folder / file).is_file():
             raise ClickPromptError(f"{folder}: {kind} is incomplete, {file} is missing; delete it and make it again")
         with clear_disk_errors(folder / file):
@@ -178,6 +176,14 @@ def write_manifest(folder: Path, name: str, content: dict[str, Any], *, kind: st
     write_file(folder / name, text + "\n")
 
 
+def _is_inside(folder: Path, file: str) -> bool:
+    """Whether a listed path leads to somewhere below the folder, through links too."""
+    relative = PurePosixPath(file)
+    if relative.is_absolute() or ".." in relative.parts or "\0" in file:
+        return False
+    return (folder / relative).resolve().is_relative_to(folder.resolve())
+
+
 def _changed(path: Path, folder: Path) -> ClickPromptError:
     return ClickPromptError(
         f"{path}: changed since it was written (SHA-256 differs); delete {folder} and make it again"
@@ -188,12 +194,6 @@ def _manifest_sha256(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete what writers that were killed have left in a folder; nobody else may be writing into it."""
-    for path in folder.glob(".*-????????"):
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
 def _swap(new: Path, path: Path) -> None:
     """Rename `new` to `path`; an older folder there is exchanged with it, so that at every moment one of them is."""
     if not path.exists():
@@ -202,10 +202,14 @@ def _swap(new: Path, path: Path) -> None:
     if exchange(new, path):
         shutil.rmtree(new, ignore_errors=True)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    path.rename(old / path.name)
-    new.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    with temporary_folder(path, "replaced") as old:  # from where `remove_leftovers` puts it back
+        try:
+            path.rename(old / path.name)
+            new.rename(path)
+        except BaseException:  # a signal to stop too
+            if not path.exists():
+                (old / path.name).rename(path)
+            raise
 
 
 def exchange(one: Path, other: Path) -> bool:

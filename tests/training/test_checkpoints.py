@@ -30,6 +30,7 @@ from clickprompt.training import (
     train,
 )
 from clickprompt.training.state import State
+from clickprompt.training.stop import STOP
 
 
 class Rows:
@@ -80,6 +81,7 @@ def trained(
     said: list[str] | None = None,
     patience: int | None = None,
     on_step: Callable[[int], None] = lambda step: None,
+    on_measure: Callable[[], None] = lambda: None,
     **checkpoint: Any,
 ) -> tuple[dict[str, torch.Tensor], TrainingResult]:
     config = TrainingConfig(
@@ -98,6 +100,8 @@ def trained(
         return model.loss(batch)
 
     def measure() -> dict[str, float]:
+        on_measure()
+        STOP.check()
         model.eval()
         with torch.no_grad():
             logits = torch.cat([model(step[0]).logits for step in Rows().epoch(99)])
@@ -203,6 +207,49 @@ def test_a_signal_ends_training_after_a_checkpoint(tmp_path, number):
     assert same(trained(tmp_path / "c")[0], trained()[0])
 
 
+@pytest.mark.parametrize("measurement", [2, 9])
+def test_a_validation_that_was_stopped_twice_is_not_lost(tmp_path, measurement):
+    weights, result = trained()
+    for nth in (measurement, 1):  # the second time as the training goes on
+        measured = 0
+
+        def ask() -> None:
+            nonlocal measured
+            measured += 1
+            if measured == nth:  # noqa: B023
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with signals_stop_training(), pytest.raises(Stopped):
+            trained(tmp_path / "c", on_measure=ask, every_steps=None, every_minutes=None)
+    again, resumed = trained(tmp_path / "c")
+    assert same(weights, again)
+    assert timeless(resumed) == timeless(result)
+    assert (resumed.best_auc, resumed.best_step) == (result.best_auc, result.best_step)
+
+
+def test_a_damaged_one_takes_nobodys_place(tmp_path):
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "c", 10, keep=3)
+    for step in (8, 9):
+        (tmp_path / "c" / f"step-{step:09}" / "state.json").write_text("{")
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "c", 2, keep=1)  # on from step 7
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["step-000000008"]
+    said: list[str] = []
+    trained(tmp_path / "c", said=said)
+    assert said == ["going on from the checkpoint at step 8 of 21"]
+
+
+def test_whatever_hinders_writing_is_told(tmp_path, monkeypatch):
+    def lack(*arguments: object) -> None:
+        raise MemoryError("no memory left")
+
+    monkeypatch.setattr("clickprompt.training.checkpoints.save_file", lack)
+    said: list[str] = []
+    assert same(trained(tmp_path / "c", said=said)[0], trained()[0])
+    assert said == ["checkpoint at step 1 not written, training goes on: no memory left"]
+
+
 def test_checkpoints_come_by_minutes_too(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("clickprompt.training.checkpoints.time.monotonic", lambda: now[0])
@@ -240,6 +287,14 @@ def test_steps_that_are_not_finite_are_skipped_and_kept(tmp_path, optimizer):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000002.json", "step-000000005.json"]
 
 
+def test_skipped_rows_that_cannot_be_kept_do_not_end_the_training(tmp_path):
+    (tmp_path / "file").touch()
+    said: list[str] = []
+    guarded(BadRows({1}), Guard(GuardConfig(), said.append, tmp_path / "file"))
+    assert len(said) == 1
+    assert "its rows are not kept" in said[0]
+
+
 def test_too_many_of_them_end_the_training(tmp_path):
     with pytest.raises(ClickPromptError, match=r"step 5: the training loss is nan .*, 2 times so far; lower"):
         guarded(BadRows({1, 4}), Guard(GuardConfig(max_skipped_steps=1), lambda line: None, tmp_path))
@@ -264,7 +319,7 @@ def test_a_gradient_that_is_not_finite_is_caught_before_it_is_taken(tmp_path):
 def test_a_sudden_rise_of_the_loss_is_told():
     said: list[str] = []
     guard = Guard(GuardConfig(spike_factor=2.0), said.append)
-    history = [{"train_loss": loss} for loss in (0.7, 0.6, 0.5)]
+    history = [{"train_loss": loss} for loss in (0.7, None, 0.6, 0.5)]  # None: all its steps were skipped
     assert not guard.look(4, 1.1, history)
     assert guard.look(5, 1.3, history)
     assert said == ["step 5: the training loss rose to 1.3000, 2.2 times the usual"]

@@ -12,6 +12,7 @@ from clickprompt.bundle.manifest import MANIFEST, read_bundle_manifest
 
 if TYPE_CHECKING:
     from clickprompt.bundle.format import Bundle, load_bundle, replace_calibrator, save_bundle, save_weights
+    from clickprompt.bundle.growing import grow_method, read_ages
     from clickprompt.bundle.predictor import Prediction, Predictor
     from clickprompt.bundle.side_scores import score_sides
     from clickprompt.bundle.value_reader import read_values
@@ -22,6 +23,8 @@ _LOADED_WHEN_USED = {
     "replace_calibrator": "format",
     "save_bundle": "format",
     "save_weights": "format",
+    "grow_method": "growing",
+    "read_ages": "growing",
     "Prediction": "predictor",
     "Predictor": "predictor",
     "score_sides": "side_scores",
@@ -40,7 +43,9 @@ __all__ = [
     "Bundle",
     "Prediction",
     "Predictor",
+    "grow_method",
     "load_bundle",
+    "read_ages",
     "read_bundle_manifest",
     "read_values",
     "replace_calibrator",

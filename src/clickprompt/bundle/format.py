@@ -6,14 +6,17 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from clickprompt.bundle.growing import AGES_FILE
 from clickprompt.bundle.manifest import FORMAT, KIND, MANIFEST, read_bundle_manifest
 from clickprompt.bundle.parts import EmptyParts
 from clickprompt.calibration import CALIBRATION_FILE, Calibrator, read_calibrator, write_calibrator
@@ -57,11 +60,17 @@ def save_bundle(
     tokenizer: LanguageTokenizer | None = None,
     measures: dict[str, Any] | None = None,
     provenance: dict[str, Any] | None = None,
+    value_ages: np.ndarray | None = None,
 ) -> None:
-    """Write a bundle whole or not at all; an older one at the same place is replaced only once this one is complete."""
+    """Write a bundle whole or not at all; an older one at the same place is replaced only once this one is complete.
+
+    `value_ages` int32 (V,): updates in a row that have not seen each value, for bundles that are updated.
+    """
     with new_folder(folder) as new:
         save_weights(new / "weights.safetensors", method.state_dict())
         vocabulary.save(new)
+        if value_ages is not None:
+            np.save(new / AGES_FILE, value_ages.astype(np.int32))
         if calibrator is not None:
             write_calibrator(new, calibrator)
         if tokenizer is not None:
@@ -125,14 +134,20 @@ def _rebuild(
     folder: Path, manifest: dict[str, Any], statistics: FieldStatistics
 ) -> tuple[Method, LanguageModelConfig | None, LanguageTokenizer | None]:
     try:
-        ctr_config: CTRModelConfig | None = TypeAdapter(AnyCTRModelConfig | None).validate_python(manifest["ctr_model"])
-        method_config: MethodConfig = TypeAdapter(AnyMethodConfig).validate_python(manifest["method"])
+        ctr_config: CTRModelConfig | None = _adapter(AnyCTRModelConfig | None).validate_python(manifest["ctr_model"])
+        method_config: MethodConfig = _adapter(AnyMethodConfig).validate_python(manifest["method"])
         language = manifest["language_model"] and LanguageModelConfig.model_validate(manifest["language_model"])
     except ValidationError as error:
         raise explain(error, str(folder / MANIFEST), manifest) from None
     method = build_method(method_config, EmptyParts(folder / "language_model", ctr_config, language, statistics))
     tokenizer = None if method_config.reads == "ids" else LanguageTokenizer.load(folder / "language_model")
     return method, language, tokenizer
+
+
+@cache
+def _adapter(kinds: Any) -> TypeAdapter[Any]:
+    """Made once: making it takes longer than reading a small bundle."""
+    return TypeAdapter(kinds)
 
 
 def _fill(method: Method, weights: dict[str, torch.Tensor], folder: Path) -> None:

@@ -11,6 +11,7 @@ from clickprompt.language.attention import ATTENTION
 from clickprompt.language.encoder import PromptedEncoder
 from clickprompt.language.quiet import quiet_transformers
 from clickprompt.language.served import check_config, refuse
+from clickprompt.settings import ClickPromptError
 
 NOT_OURS = (
     "_name_or_path",
@@ -31,12 +32,19 @@ def encoder_config_json(encoder: PromptedEncoder) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in NOT_OURS}
 
 
+def refuse_code(config_json: dict[str, Any]) -> None:
+    """Raise ClickPromptError where a bundle's configuration names code to run; none that was saved here does."""
+    if "auto_map" in config_json:
+        raise ClickPromptError("language_model/config.json names code to run (auto_map); do not use this bundle")
+
+
 def build_encoder(config_json: dict[str, Any]) -> PromptedEncoder:
     """An encoder of this shape with random weights, float32, in evaluation mode; the caller's random numbers are left
     as they were.
 
     Raises ClickPromptError where the configuration is of no served kind.
     """
+    refuse_code(config_json)
     fields = {name: value for name, value in config_json.items() if name not in (*NOT_OURS, "model_type")}
     kind = str(config_json.get("model_type"))
     if kind not in CONFIG_MAPPING:

@@ -11,7 +11,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from clickprompt.contracts import TokenBatch
 from clickprompt.language.dropout import with_fast_dropout
 from clickprompt.language.quiet import quiet_transformers
-from clickprompt.language.rebuild import NOT_OURS
+from clickprompt.language.rebuild import NOT_OURS, refuse_code
 from clickprompt.settings import ClickPromptError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def build_text_to_text(config_json: dict[str, Any]) -> TextToText:
     """A model of this shape with random weights, float32, in evaluation mode; the caller's random numbers are left as
     they were. Raises ClickPromptError where the configuration is of no T5."""
     fields = {name: value for name, value in config_json.items() if name not in (*NOT_OURS, "model_type")}
+    refuse_code(config_json)
     check_text_to_text(str(config_json.get("model_type")))
     answers, tied = fields.pop("answers"), fields.pop("tied_answers")
     with quiet_transformers(), torch.random.fork_rng(devices=[]):

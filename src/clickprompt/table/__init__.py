@@ -1,7 +1,10 @@
 """Raw rows → schema → split → vocabulary → prepared folder."""
 
+from clickprompt.table.bad_rows import BadRows, left_out
 from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.config import DataConfig, SplitConfig
+from clickprompt.table.fresh_rows import FreshRows, read_fresh_rows
+from clickprompt.table.growth import Growth, grow
 from clickprompt.table.members import Members
 from clickprompt.table.prepare import find_prepared_table, inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
@@ -11,9 +14,12 @@ from clickprompt.table.vocabulary import EncodedRows, Vocabulary
 
 __all__ = [
     "SOURCES",
+    "BadRows",
     "DataConfig",
     "EncodedRows",
     "FilesSource",
+    "FreshRows",
+    "Growth",
     "Members",
     "MovieLens1MSource",
     "MovieLens100KSource",
@@ -24,8 +30,11 @@ __all__ = [
     "canonical_number",
     "canonical_text",
     "find_prepared_table",
+    "grow",
     "inputs_fingerprint",
+    "left_out",
     "prepare_table",
+    "read_fresh_rows",
     "read_rows",
     "score_text",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from clickprompt.contracts import MISSING
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.canonical import canonical_number, canonical_text
-from clickprompt.table.factors import CellError, Factors, distinct, map_distinct
+from clickprompt.table.factors import BadCodes, CellError, Factors, distinct, map_distinct
 from clickprompt.table.lists import factorise_field
 from clickprompt.table.raw import RawTable
 
@@ -22,6 +22,14 @@ Result = TypeVar("Result")
 
 _TRUTH = {"0": 0, "1": 1, "false": 0, "true": 1}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class BadCells(ClickPromptError):
+    """Cells of a column that cannot be used; the message is that of the first."""
+
+    def __init__(self, message: str, column: str, rows: np.ndarray, reasons: list[str]) -> None:
+        super().__init__(message)
+        self.column, self.rows, self.reasons = column, rows, reasons
 
 
 def labels(table: RawTable) -> np.ndarray:
@@ -48,12 +56,13 @@ def weights(table: RawTable) -> np.ndarray | None:
     if table.weight is None:
         return None
     if table.frame[table.weight].dtype.is_nested():
-        raise ClickPromptError(f"column {table.weight!r} holds lists or mappings; expected weights of zero or more")
+        raise ClickPromptError(
+            f"{table.provenance.files[0]}: column {table.weight!r} holds lists or mappings; expected weights of zero "
+            "or more"
+        )
     values = _floats(table.frame[table.weight])
     bad = ~(np.isfinite(values) & (values >= 0))
-    if bad.any():
-        cell = _cell(table, table.weight, bad)
-        raise _located(table, table.weight, CellError(cell.row, cell.value, "expected a weight of zero or more"))
+    _refuse(table, table.weight, bad, "expected a weight of zero or more")
     return values.astype(np.float32)
 
 
@@ -68,17 +77,19 @@ def timestamps(table: RawTable) -> np.ndarray:
     column = table.frame[table.timestamp]
     if column.dtype.is_nested():
         raise ClickPromptError(
-            f"column {table.timestamp!r} holds lists or mappings; expected numbers, dates or ISO 8601 texts"
+            f"{table.provenance.files[0]}: column {table.timestamp!r} holds lists or mappings; expected numbers, dates "
+            "or ISO 8601 texts"
         )
     if column.dtype.is_temporal() and column.dtype != pl.Time and column.dtype != pl.Duration:
         column = column.cast(pl.Datetime("us")).cast(pl.Int64)
     whole = _strings(column).cast(pl.Int64, strict=False) if not column.dtype.is_float() else column
     if column.dtype.is_integer() or not (whole.is_null().any() or column.dtype.is_float()):
-        _refuse(table, whole.is_null().to_numpy(), "every row needs a time")
+        _refuse(table, table.timestamp, whole.is_null().to_numpy(), "every row needs a time")
         return whole.to_numpy()
     values = _floats(column)
-    if np.isfinite(values).any():
-        _refuse(table, ~np.isfinite(values), "expected a number, as in other rows")
+    numbers = np.isfinite(values)
+    if numbers.any() and (column.dtype.is_float() or numbers.mean() >= 0.5):  # else they stand among dates
+        _refuse(table, table.timestamp, ~numbers, "expected a number, as in other rows")
         return values
     return _mapped(table, table.timestamp, _microseconds, np.int64)
 
@@ -104,19 +115,27 @@ def _mapped(table: RawTable, column: str, function: Callable[[Any], Any], dtype:
 
 def _located(table: RawTable, column: str, error: CellError) -> ClickPromptError:
     shown = "label" if column == table.label else column
-    return ClickPromptError(f"{table.provenance.place(error.row)}: {shown} {error}")
+    message = f"{table.provenance.place(error.row)}: {shown} {error}"
+    if error.others is None:
+        return ClickPromptError(message)
+    more = len(error.others.rows) - 1
+    if more:
+        message += f" ({more:,} more {'rows are' if more > 1 else 'row is'} refused)"
+    reasons = [f"{shown} {told}" for told in error.others.told()]
+    return BadCells(message, shown, error.others.rows, reasons)
 
 
-def _refuse(table: RawTable, bad: np.ndarray, reason: str) -> None:
-    assert table.timestamp is not None
-    if bad.any():
-        cell = _cell(table, table.timestamp, bad)
-        raise _located(table, table.timestamp, CellError(cell.row, cell.value, reason))
-
-
-def _cell(table: RawTable, column: str, bad: np.ndarray) -> CellError:
-    row = int(np.argmax(bad))
-    return CellError(row, table.frame[column][row], "")
+def _refuse(table: RawTable, column: str, bad: np.ndarray, reason: str) -> None:
+    """Raise BadCells for the rows that are `bad`, bool (rows,)."""
+    if not bad.any():
+        return
+    rows = np.flatnonzero(bad)
+    try:
+        codes, values = distinct(table.frame[column][rows])
+    except CellError as error:  # a time or a span that Python has none of
+        raise _located(table, column, CellError(int(rows[error.row]), error.value, error.reason)) from None
+    told = {code: str(CellError(0, value, reason)) for code, value in enumerate(values)}
+    raise _located(table, column, CellError(int(rows[0]), values[codes[0]], reason, BadCodes(rows, codes, told)))
 
 
 def _floats(column: pl.Series) -> np.ndarray:
@@ -129,8 +148,8 @@ def _floats(column: pl.Series) -> np.ndarray:
 def _strings(column: pl.Series) -> pl.Series:
     import polars as pl
 
-    if column.dtype in (pl.Categorical, pl.Enum):
-        column = column.cast(pl.String)
+    if column.dtype in (pl.Categorical, pl.Enum, pl.Binary):
+        column = column.cast(pl.String, strict=False)
     return column.str.strip_chars() if column.dtype == pl.String else column
 
 

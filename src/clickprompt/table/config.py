@@ -8,6 +8,7 @@ from pydantic import Field as Setting
 from pydantic import PositiveFloat, PositiveInt
 
 from clickprompt.settings import Settings
+from clickprompt.table.bad_rows import MAX_BAD_SHARE, OnBadRow
 from clickprompt.table.sources.registry import AnySource
 
 
@@ -37,3 +38,8 @@ class DataConfig(Settings):
     """Training rows a value needs to earn an embedding; rarer values share their field's out-of-vocabulary row."""
     numeric_buckets: Annotated[int, Setting(ge=2)] = 32
     """Quantile buckets of a numeric field, fitted on training rows; equal quantiles become one bucket."""
+    on_bad_row: OnBadRow = "error"
+    """What becomes of a row that cannot be used: it ends preparing, is left out, or is left out and put aside in
+    `<prepared>.quarantine/rows.jsonl`."""
+    max_bad_share: float = Setting(default=MAX_BAD_SHARE, ge=0, le=1)
+    """Share of all rows that may be left out as bad; more are an error."""

@@ -15,18 +15,39 @@ from clickprompt.table.arrow import joined_lists, list_lengths, numbers
 from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.members import Members, offsets_of
 
+_EXPECTED = "expected a text, a number, a truth value, a date or a list of those"
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class CellError(ValueError):
-    """A cell whose value cannot be used; the caller knows the column and the file."""
+    """A cell whose value cannot be used; the caller knows the column and the file.
 
-    def __init__(self, row: int, value: Any, reason: str) -> None:
+    `others`: all such cells of the column; None where it is the column that cannot be used.
+    """
+
+    def __init__(self, row: int, value: Any, reason: str, others: BadCodes | None = None) -> None:
         super().__init__(reason)
         self.row, self.value, self.reason = row, value, reason
+        self.others = others
 
     def __str__(self) -> str:
         return f"is {_shown(self.value)}; {self.reason}"
+
+
+@dataclass(frozen=True)
+class BadCodes:
+    """All cells of a column whose value cannot be used, the first of them too."""
+
+    rows: np.ndarray
+    """int64 (bad rows,), ascending."""
+    codes: np.ndarray
+    """(bad rows,): which of `shown` each row holds."""
+    shown: dict[int, str]
+    """`is "maybe"; expected 0 or 1` by code."""
+
+    def told(self) -> list[str]:
+        """What is wrong with each row."""
+        return [self.shown[code] for code in self.codes.tolist()]
 
 
 @dataclass(frozen=True)
@@ -69,8 +90,10 @@ def map_distinct(codes: np.ndarray, values: list[Any], function: Callable[[Any],
         except ValueError as error:
             reasons[code] = str(error)
     if reasons:
-        row = int(np.argmax(np.isin(codes, list(reasons))))
-        raise CellError(row, values[codes[row]], reasons[int(codes[row])])
+        rows = np.flatnonzero(np.isin(codes, list(reasons)))
+        told = {code: str(CellError(0, values[code], reason)) for code, reason in reasons.items()}
+        first = int(codes[rows[0]])
+        raise CellError(int(rows[0]), values[first], reasons[first], BadCodes(rows, codes[rows], told))
     return results
 
 
@@ -109,13 +132,22 @@ def _distinct_of_arrow(array: pa.Array) -> tuple[np.ndarray, list[Any]]:
         row = int(pc.index(array.is_valid(), True).as_py())
         if row < 0:
             return np.zeros(len(array), dtype=np.int32), [None]
-        raise CellError(row, array[row].as_py(), "expected a text, a number, a truth value, a date or a list of those")
+        raise CellError(row, _shape_of(array.type), _EXPECTED)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode(null_encoding="encode")
     indices, dictionary = encoded.indices, encoded.dictionary
-    if indices.null_count:
-        indices = indices.fill_null(len(dictionary))
-        return _codes(indices), [*_values(dictionary), None]
-    return _codes(indices), _values(dictionary)
+    missing = [None] if indices.null_count else []
+    codes = _codes(indices.fill_null(len(dictionary)) if missing else indices)
+    try:
+        return codes, [*_values(dictionary), *missing]
+    except CellError as error:
+        raise CellError(int(np.argmax(codes == error.row)), error.value, error.reason) from None
+
+
+def _shape_of(kind: pa.DataType) -> Any:
+    """What stands for a nested cell in an error."""
+    if not is_list(kind):
+        return {}
+    return [[]] if is_list(kind.value_type) else [{}]
 
 
 def _codes(indices: pa.Array) -> np.ndarray:
@@ -125,9 +157,7 @@ def _codes(indices: pa.Array) -> np.ndarray:
 def as_arrow(column: Any) -> pa.Array | None:
     """A column as one Arrow array; None where it is no column of an Arrow-like kind."""
     if type(column).__module__.startswith("polars."):
-        from polars import CompatLevel
-
-        array = column.to_arrow(compat_level=CompatLevel.oldest())
+        array = _of_polars(column)
     elif isinstance(column, pa.Array | pa.ChunkedArray):
         array = column
     elif _is_pandas(column) and column.dtype != object:
@@ -143,9 +173,25 @@ def as_arrow(column: Any) -> pa.Array | None:
         array = array.combine_chunks()
         if isinstance(array, pa.ChunkedArray):  # older Arrow keeps one chunk here
             array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    # Python has no nanoseconds; Arrow makes pandas' own values of them where that is installed, of other texts
     if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
-        array = array.cast(pa.timestamp("us", array.type.tz), safe=False)  # Python has no nanoseconds without pandas
+        return array.cast(pa.timestamp("us", array.type.tz), safe=False)
+    if pa.types.is_duration(array.type) and array.type.unit == "ns":
+        return array.cast(pa.duration("us"), safe=False)
     return array
+
+
+def _of_polars(column: Any) -> Any:
+    import polars as pl
+
+    wide = (pl.Int128, pl.UInt128)  # what polars makes of long numbers in JSON, and Arrow does not have
+    if column.dtype in wide or (column.dtype == pl.List and column.dtype.inner in wide):
+        column = column.cast(pl.List(pl.String) if column.dtype == pl.List else pl.String)
+    try:
+        return column.alias("").to_arrow(compat_level=pl.CompatLevel.oldest())  # a zero character in a name stops it
+    except (pa.ArrowInvalid, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        row = int(column.is_not_null().arg_max() or 0)
+        raise CellError(row, {}, _EXPECTED) from None
 
 
 def _is_pandas(column: Any) -> bool:
@@ -156,7 +202,26 @@ def _is_pandas(column: Any) -> bool:
 def _values(dictionary: pa.Array) -> list[Any]:
     if pa.types.is_float32(dictionary.type) or pa.types.is_float16(dictionary.type):
         return list(dictionary.to_numpy(zero_copy_only=False))
-    return dictionary.to_pylist()
+    try:
+        return dictionary.to_pylist()
+    except (OverflowError, ValueError):
+        raise _beyond_python(dictionary) from None
+
+
+def _beyond_python(dictionary: pa.Array) -> CellError:
+    """The first date, time or span that Python has none of; `row` is its place among the distinct values."""
+    for place, value in enumerate(dictionary):
+        try:
+            value.as_py()
+        except (OverflowError, ValueError):
+            shown = value.cast(pa.int64()) if pa.types.is_duration(value.type) else _zoneless(value).cast(pa.string())
+            known = "at most 999,999,999 days" if pa.types.is_duration(value.type) else "a time in the years 1 to 9999"
+            return CellError(place, shown.as_py(), f"expected {known}, or an empty cell where it is missing")
+    raise AssertionError("every value can be read")
+
+
+def _zoneless(value: pa.Scalar) -> pa.Scalar:
+    return value.cast(pa.timestamp(value.type.unit)) if pa.types.is_timestamp(value.type) else value
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -168,7 +233,11 @@ def _joined_lists(array: pa.Array) -> pa.Array:
     """Lists as their texts, items made canonical once per distinct item."""
     if pa.types.is_nested(array.type.value_type):
         return array
-    items = factorise(pc.list_flatten(array))
+    try:
+        items = factorise(pc.list_flatten(array))
+    except CellError as error:
+        row = int(np.searchsorted(np.cumsum(list_lengths(array)), error.row, side="right"))
+        raise CellError(row, error.value, error.reason) from None
     known = np.array([text != MISSING for text in items.texts], dtype=bool)[items.codes]
     return joined_lists(items.texts, Members(offsets_of(list_lengths(array)), items.codes).keep(known))
 

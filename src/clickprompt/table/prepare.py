@@ -10,10 +10,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from clickprompt.contracts import Progress
+from clickprompt.secrets import masked, masked_values
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import clear_disk_errors, fingerprint, new_folder, sha256_of, write_file, write_manifest
-from clickprompt.table import columns
+from clickprompt.table.bad_rows import BadRows, told
+from clickprompt.table.checking import check_cells
 from clickprompt.table.config import DataConfig
+from clickprompt.table.hints import data_hints
 from clickprompt.table.prepared import FORMAT_VERSION, KIND, MANIFEST, PreparedTable
 from clickprompt.table.score_as import score_values, with_score_texts
 from clickprompt.table.sources.base import InputsNotFound
@@ -68,6 +71,8 @@ def inputs_fingerprint(config: DataConfig) -> str:
     Raises InputsNotFound where one is not on this machine.
     """
     settings = config.model_dump(mode="json", exclude={"source": set(config.source.path_settings)})
+    if config.on_bad_row == "error":  # these decide nothing then
+        del settings["on_bad_row"], settings["max_bad_share"]
     files = []
     for file in config.source.inputs():
         with clear_disk_errors(file.path):
@@ -104,14 +109,19 @@ def _settings_of(prepared: PreparedTable) -> DataConfig | None:
 
 def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) -> None:
     report = progress.start("Preparing", 5, "steps")
-    table = config.source.read(progress)
+    bad = BadRows(config.on_bad_row, config.max_bad_share)
+    table = config.source.read(progress, bad)
     report(1, f"{table.frame.height:,} rows")
 
-    labels, weights, factors = columns.labels(table), columns.weights(table), columns.field_factors(table)
-    factors = with_score_texts(table.schema, factors)
+    order = chosen_order(config.split, table)
+    checked = check_cells(table, bad, by_time=order == "time")
+    table, labels, weights = checked.raw, checked.labels, checked.weights
+    factors = with_score_texts(table.schema, checked.factors)
+    quarantine = bad.put_aside(folder)
+    if bad.rows:
+        progress.say(f"bad rows: {told(bad.summary(quarantine))}")
     report(2, "cells checked")
 
-    order = chosen_order(config.split, table)
     kept = first_of_equals(table, order) if config.split.drop_duplicates else np.arange(table.frame.height)
     splits = split_rows(config.split, table, order, sampled(config.split, kept), tie_keys(factors, labels, weights))
     check_splits(splits, labels, weights)
@@ -138,16 +148,21 @@ def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) ->
             np.save(temporary / "members.npy", values.members.rows)
         write_texts(temporary / "vocabulary.arrow", values.texts, values.fields)
         write_file(temporary / "numeric.json", json.dumps(buckets_to_json(values.buckets)) + "\n")
+        checks = data_hints(table.schema, values, factors, splits, ids, labels)
+        for hint in checks["hints"]:
+            progress.say(f"hint: {hint}")
         content: dict[str, Any] = {
             "schema": table.schema.model_dump(mode="json"),
-            "settings": config.model_dump(mode="json"),
+            "settings": masked_values(config.model_dump(mode="json")),
             "fingerprint": wanted,
-            "inputs": [file.name for file in config.source.inputs()],
+            "inputs": [masked(file.name) for file in config.source.inputs()],
             "order": order,
             "duplicates_dropped": table.frame.height - len(kept),
             "offsets": values.offsets.tolist(),
             "num_values": len(values.texts),
             "score_as": fixed,
+            "bad_rows": bad.summary(quarantine),
+            "checks": checks,
             **summarise(table, values, factors, ids, {name: labels[rows] for name, rows in splits.items()}),
         }
         write_manifest(temporary, MANIFEST, content, kind=KIND, version=FORMAT_VERSION)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from clickprompt.contracts import SplitName, TableSchema
 
@@ -34,12 +36,27 @@ class Provenance:
     """Names as the user wrote them, in the order of the rows."""
     rows: tuple[int, ...]
     """Rows of each file."""
+    numbers: np.ndarray | None = None
+    """int64 (rows,): number of each row in its file; None where no row of any file was left out."""
 
     def place(self, row: int) -> str:
         """`clicks.parquet, row 4,812` for a position in the frame; rows count from 1, a header is none."""
+        file, number = self.number(row)
+        return f"{file}, row {number:,}"
+
+    def number(self, row: int) -> tuple[str, int]:
+        """File and number in it of a position in the frame."""
         ends = list(accumulate(self.rows))
         file = bisect_right(ends, row)
-        return f"{self.files[file]}, row {row - (ends[file] - self.rows[file]) + 1:,}"
+        number = row - (ends[file] - self.rows[file]) + 1 if self.numbers is None else int(self.numbers[row])
+        return self.files[file], number
+
+    def filter(self, kept: np.ndarray) -> Provenance:
+        """Where the rows came from that are `kept`, bool (rows,)."""
+        numbers = self.numbers
+        if numbers is None:
+            numbers = np.concatenate([np.arange(1, rows + 1) for rows in self.rows])
+        return Provenance(self.files, _counted(kept, self.rows), numbers[kept])
 
 
 @dataclass(frozen=True)
@@ -65,3 +82,20 @@ class RawTable:
         """Columns that anything is made of, each once."""
         used = [*self.schema.names, self.label, self.weight, self.timestamp]
         return list(dict.fromkeys(name for name in used if name is not None))
+
+    def filter(self, kept: np.ndarray) -> RawTable:
+        """The same table with the rows alone that are `kept`, bool (rows,)."""
+        import polars as pl
+
+        given = self.given
+        if given is not None:
+            before = np.concatenate([[0], np.cumsum(kept)])
+            given = {name: range(int(before[part.start]), int(before[part.stop])) for name, part in given.items()}
+        frame = self.frame.filter(pl.Series(kept))
+        return replace(self, frame=frame, provenance=self.provenance.filter(kept), given=given)
+
+
+def _counted(kept: np.ndarray, rows: tuple[int, ...]) -> tuple[int, ...]:
+    """How many are kept of each of so many rows end to end."""
+    ends = np.cumsum([0, *rows])
+    return tuple(int(kept[start:stop].sum()) for start, stop in pairwise(ends.tolist()))

@@ -81,12 +81,18 @@ def split_rows(
     if order == "given":
         assert table.given is not None
         return {name: rows[(rows >= part.start) & (rows < part.stop)] for name, part in table.given.items()}
-    if order == "time":
-        rows = rows[_total_order(timestamps(table)[rows], [tie[rows] for tie in ties])]
-    else:
-        rows = np.random.default_rng(config.seed).permutation(rows)
+    rows = ordered_rows(config, table, order, rows, ties)
     ends = np.cumsum(split_sizes(len(rows), config.ratios))
     return dict(zip(SPLITS, np.split(rows, ends[:2]), strict=True))
+
+
+def ordered_rows(
+    config: SplitConfig, table: RawTable, order: Order, rows: np.ndarray, ties: Sequence[np.ndarray]
+) -> np.ndarray:
+    """The rows, int64, the earliest first, equal times ordered by `ties`; shuffled by `config.seed` without times."""
+    if order == "time":
+        return rows[_total_order(timestamps(table)[rows], [tie[rows] for tie in ties])]
+    return np.random.default_rng(config.seed).permutation(rows)
 
 
 def tie_keys(factors: Sequence[Factors], labels: np.ndarray, weights: np.ndarray | None) -> list[np.ndarray]:

@@ -72,12 +72,12 @@ class Vocabulary:
                 factors = replace(_factors([None], field), codes=np.zeros(rows, dtype=np.int32))
             outside = int(self.statistics.offsets[-1]) + place
             if isinstance(factors, ListFactors):
-                of_item = self._rows_of(place, factors.items)
+                of_item = self.rows_of(place, factors.items)
                 members[place] = Members(factors.members.offsets, of_item[factors.members.rows])
                 ids[:, place] = outside
                 strange = members[place].any(members[place].rows == outside)
             else:
-                found = self._rows_of(place, factors.texts)
+                found = self.rows_of(place, factors.texts)
                 ids[:, place] = found[factors.codes]
                 strange = found == outside
             codes[:, place] = factors.codes
@@ -110,8 +110,8 @@ class Vocabulary:
         statistics = field_statistics(schema, np.array(content["offsets"], dtype=np.int64), table.numbers("count"))
         return cls(schema, table.texts, statistics, buckets_from_json(content["numeric"]))
 
-    def _rows_of(self, place: int, texts: list[str]) -> np.ndarray:
-        """int32: embedding row of each distinct text of a field, or of each item of a list field."""
+    def rows_of(self, place: int, texts: list[str]) -> np.ndarray:
+        """int32: embedding row of each canonical text of the field at this place, of a list field its items."""
         field = self.schema.fields[place]
         if field.kind == "numeric":
             return self.buckets[field.name].rows_of(numbers_of(texts))

@@ -14,8 +14,9 @@ from pydantic import PositiveFloat, PositiveInt
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from clickprompt.leftovers import remove_leftovers
 from clickprompt.settings import ClickPromptError, Settings, first_line
-from clickprompt.storage import clear_disk_errors, new_folder, read_manifest, remove_leftovers, write_manifest
+from clickprompt.storage import clear_disk_errors, new_folder, read_manifest, write_manifest
 from clickprompt.training.state import State
 
 _MANIFEST = "checkpoint.json"
@@ -103,15 +104,18 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*"))
 
     def _write(self, step: int, state: State) -> None:
+        path = self.folder / f"step-{step:09}"
         try:
-            with new_folder(self.folder / f"step-{step:09}") as new:
+            with new_folder(path) as new:
                 save_file(state.tensors, new / "state.safetensors")
                 (new / "state.json").write_text(json.dumps(state.values))
                 write_manifest(new, _MANIFEST, {"inputs": self.inputs, "step": step}, kind=_KIND, version=_FORMAT)
-            for old in self._all()[: -self.config.keep]:
-                shutil.rmtree(old, ignore_errors=True)
+            everything = self._all()
+            kept = [one for one in everything if one <= path][-self.config.keep :]
+            for other in set(everything) - set(kept):  # later ones are those that were passed over
+                shutil.rmtree(other, ignore_errors=True)
             self._failed = False
-        except (ClickPromptError, SafetensorError, OSError) as error:
+        except Exception as error:  # a lack of memory too: nobody else would hear of it in this thread
             if not self._failed:
                 self.say(f"checkpoint at step {step:,} not written, training goes on: {first_line(error)}")
             self._failed = True

@@ -28,6 +28,8 @@ class GuardConfig(Settings):
     """Steps whose loss or gradient is not finite are skipped; one more than so many ends the training."""
     spike_factor: float = Setting(default=3.0, gt=1)
     """A logged training loss so many times the median of those before it is told as a spike."""
+    check_resources: bool = True
+    """Before training, refuse what surely does not fit into memory or onto the disk."""
 
 
 class Guard:
@@ -53,7 +55,8 @@ class Guard:
 
     def look(self, step: int, loss: float, history: Sequence[dict[str, Any]]) -> bool:
         """Whether a logged loss is a spike; told if so."""
-        before = [record["train_loss"] for record in history[-_WINDOWS:] if not record.get("spike")]
+        told = [record["train_loss"] for record in history[-_WINDOWS:] if not record.get("spike")]
+        before = [known for known in told if known is not None]
         if len(before) < _LEAST_WINDOWS or not loss > self.config.spike_factor * median(before) > 0:
             return False
         self.say(f"step {step}: the training loss rose to {loss:.4f}, {loss / median(before):.1f} times the usual")
@@ -71,5 +74,8 @@ class Guard:
             "labels": [label for batch in batches for label in batch.labels.tolist()],
             "feature_ids": [ids for batch in batches for ids in batch.feature_ids.tolist()],
         }
-        write_file(path, json.dumps(content) + "\n")
+        try:
+            write_file(path, json.dumps(content) + "\n")
+        except ClickPromptError as error:
+            return f" (its rows are not kept: {error})"
         return f" (its rows: {path})"

@@ -75,8 +75,8 @@ class RunningTraining:
 
     def take_step(self, micro_batches: list[ClickBatch]) -> None:
         """One optimizer step, and what is due after it."""
-        result, config = self.result, self.config
-        self.optimizer.scale_rates(learning_rate_factor(result.steps, self.total, config.warmup_ratio, config.schedule))
+        result = self.result
+        self._set_rates(result.steps)
         loss = self._learn(micro_batches)
         if loss is not None:
             self.window_loss += loss
@@ -84,6 +84,10 @@ class RunningTraining:
         result.steps += 1
         result.samples += sum(len(batch) for batch in micro_batches)
         self._after_step()
+
+    def _set_rates(self, step: int) -> None:
+        factor = learning_rate_factor(step, self.total, self.config.warmup_ratio, self.config.schedule)
+        self.optimizer.scale_rates(factor)
 
     def _learn(self, micro_batches: list[ClickBatch]) -> Tensor | None:
         """The step's loss, a scalar; None where the step was skipped for numbers that are not finite."""
@@ -155,7 +159,9 @@ class RunningTraining:
         restore_random_state(state.part("random"), self.device)
         checkpoints.say(f"going on from the checkpoint at step {self.result.steps:,} of {self.total:,}")
         if self.unvalidated:
+            self._set_rates(self.result.steps - 1)
             self._after_step()
+            STOP.check()  # a signal during this validation too: the checkpoint at hand says all
 
     def state(self) -> State:
         """All of it."""

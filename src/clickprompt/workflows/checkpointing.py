@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,11 @@ def checkpoints_of(
         checkpoints.restart()
     yield checkpoints
     checkpoints.clear()
+
+
+def forget_checkpoints(run: RunFolder, step: str) -> None:
+    """Delete those of a step that is done: a kill may have come between its result and that."""
+    shutil.rmtree(run.checkpoints(step), ignore_errors=True)
 
 
 def guard_of(recipe: Recipe, run: RunFolder, step: str, progress: Progress) -> Guard:

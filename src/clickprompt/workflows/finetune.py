@@ -29,7 +29,7 @@ from clickprompt.training import (
 )
 from clickprompt.workflows.build import new_method
 from clickprompt.workflows.calibrate import Calibration, calibrate
-from clickprompt.workflows.checkpointing import checkpoints_of, guard_of
+from clickprompt.workflows.checkpointing import checkpoints_of, forget_checkpoints, guard_of
 from clickprompt.workflows.compiling import compile_interaction, compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
@@ -41,6 +41,7 @@ from clickprompt.workflows.pretrain import (
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recalibrate import calibrated_as, recalibrate
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
+from clickprompt.workflows.resources import check_resources
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.scoring import score_rows
 from clickprompt.workflows.seeds import seed_for, seed_torch
@@ -98,6 +99,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
     trained = run.done(model, inputs)
     made = {} if trained is None else provenance_of(run.bundle(model))
     if trained is not None and made.get("inputs") == inputs:
+        forget_checkpoints(run, model)
         if calibrated_as(made, trained) == config.calibration:
             progress.say(f"finetune {model}: already done, {run.bundle(model)}")
         else:
@@ -105,6 +107,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         return
     check_tuning(recipe, config)
     served = recipe.served(model)
+    check_resources(recipe, served, config, data, run, f"finetune {model}", progress)
     method = new_method(served, recipe, data)
     pretrain_seconds = 0.0
     if recipe.starts_pretrained(model):

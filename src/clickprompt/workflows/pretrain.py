@@ -23,11 +23,12 @@ from clickprompt.training import (
     train,
 )
 from clickprompt.workflows.build import new_method
-from clickprompt.workflows.checkpointing import checkpoints_of, guard_of
+from clickprompt.workflows.checkpointing import checkpoints_of, forget_checkpoints, guard_of
 from clickprompt.workflows.compiling import compile_interaction, compiled
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.progress import duration
 from clickprompt.workflows.recipe import Recipe
+from clickprompt.workflows.resources import check_resources
 from clickprompt.workflows.runs import RunFolder, inputs_of, machine
 from clickprompt.workflows.seeds import seed_for, seed_torch
 from clickprompt.workflows.tuning import check_tuning, language_inputs, language_learning_rate, training_inputs, tuned
@@ -62,8 +63,10 @@ def pretrain(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> 
     inputs = pretraining_inputs(recipe, data)
     if run.done(STEP, inputs) is not None:
         progress.say(f"pretrain: already done, {run.step(STEP)}")
+        forget_checkpoints(run, STEP)
         return inputs
     check_tuning(recipe, recipe.pretraining)
+    check_resources(recipe, recipe.method, recipe.pretraining, data, run, "pretrain", progress)
     method = new_method(recipe.method, recipe, data, pretraining=True)
     with checkpoints_of(recipe, run, STEP, inputs, progress) as checkpoints:
         guard = guard_of(recipe, run, STEP, progress)

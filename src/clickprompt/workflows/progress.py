@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from clickprompt.contracts import Progress
+from clickprompt.secrets import masked
 
 
 class SilentProgress:
@@ -47,7 +48,7 @@ class PlainProgress:
         return report
 
     def say(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
+        print(masked(line), file=self.stream, flush=True)
 
 
 class LiveProgress:
@@ -86,7 +87,7 @@ class LiveProgress:
         return report
 
     def say(self, line: str) -> None:
-        self.console.print(line, markup=False)
+        self.console.print(masked(line), markup=False)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from clickprompt.ctr import AnyCTRModelConfig
 from clickprompt.ctr.dcn_v2 import DCNv2Config
 from clickprompt.language import LanguageModelConfig
 from clickprompt.methods import BASE, MODELS, AnyMethodConfig, ClickPromptConfig, MethodConfig, Model
+from clickprompt.secrets import masked_values
 from clickprompt.settings import ClickPromptError, Settings, did_you_mean, explain
 from clickprompt.storage import clear_disk_errors
 from clickprompt.table import DataConfig
@@ -196,8 +197,8 @@ def parse_recipe(data: dict[str, Any], where: str = "recipe") -> Recipe:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """The recipe as YAML, every default written out."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    """The recipe as YAML, every default written out, passwords in addresses struck out."""
+    return yaml.safe_dump(masked_values(recipe.model_dump(mode="json")), sort_keys=False, allow_unicode=True, width=120)
 
 
 class _StrictLoader(yaml.SafeLoader):

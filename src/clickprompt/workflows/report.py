@@ -51,6 +51,10 @@ class DataSummary:
     fields: Sequence[FieldSummary]
     sentences: Sequence[str] = ()
     """A few rows as the language model reads them."""
+    left_out: Sequence[str] = ()
+    """How many rows could not be used, and the first of them."""
+    hints: Sequence[str] = ()
+    """What of the data may make results look better than they are."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 
 from clickprompt import __version__
 from clickprompt.contracts import SPLITS
-from clickprompt.table import score_text
+from clickprompt.table import left_out, score_text
 from clickprompt.text import sentence_of
 from clickprompt.training import choose_device
 from clickprompt.workflows.data import Data
@@ -100,6 +100,8 @@ def summary(data: Data) -> DataSummary:
             for about in [counts["fields"][field.name]]
         ],
         sentences=example_sentences(data),
+        left_out=left_out(counts),
+        hints=counts.get("checks", {}).get("hints", []),
     )
 
 

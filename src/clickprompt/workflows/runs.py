@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clickprompt import __version__
+from clickprompt.leftovers import remove_leftovers
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import fingerprint, lock, new_folder, read_manifest, write_manifest
 from clickprompt.training import DeviceName, Precision, choose_device, wants_bfloat16
@@ -44,8 +45,15 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Within the block this process alone works in the folder. Raises ClickPromptError where another does."""
+        """Within the block this process alone works in the folder; what killed ones have left is deleted.
+
+        Raises ClickPromptError where another works in it.
+        """
         with lock(self.path):
+            tokens = self.prepared.parent / f"{self.prepared.name}.tokens"
+            for folder in (self.path, self.path / "steps", self.path / "bundles", tokens):
+                remove_leftovers(folder)
+            remove_leftovers(self.prepared.parent, self.prepared.name)
             yield
 
     def checkpoints(self, name: str) -> Path:

@@ -112,6 +112,7 @@ def _bundle(folder: Path) -> str:
         ("language model", "none" if language is None else f"{language['name']}, {language['layers'] or 'all'} layers"),
         ("calibration", "none" if calibrator is None else calibrator.kind),
         ("seed", str(provenance.get("seed"))),
+        *_updates(provenance),
         *((name.replace("_", " "), f"{value:.4f}") for name, value in manifest["measures"].items()),
         ("written by", f"clickprompt {manifest['clickprompt_version']}, torch {provenance['torch']}"),
     ]
@@ -120,8 +121,19 @@ def _bundle(folder: Path) -> str:
     return _columns(lines) + "fields\n" + _columns(fields)
 
 
+def _updates(provenance: dict[str, Any]) -> list[tuple[str, str]]:
+    """How often a bundle was updated, and what the gate said last."""
+    last = provenance.get("update")
+    if last is None:
+        return []
+    checks = {check["name"]: check for check in last["gate"]["checks"]}
+    auc = checks.get("AUC")
+    gate = "" if auc is None else f", held-out AUC {auc['old']:.4f} → {auc['new']:.4f}"
+    return [("updates", f"{last['number']}, the last from {last['train_rows']:,} rows{gate}")]
+
+
 def _prepared(folder: Path) -> str:
-    from clickprompt.table import PreparedTable
+    from clickprompt.table import PreparedTable, left_out
 
     table = PreparedTable.open(folder)
     rows = [
@@ -130,7 +142,9 @@ def _prepared(folder: Path) -> str:
     ]
     sizes = table.statistics.offsets[1:] - table.statistics.offsets[:-1]
     fields = [_field(field, size) for field, size in zip(table.schema.fields, sizes, strict=True)]
-    return _columns([("prepared", str(folder)), *rows]) + "fields\n" + _columns(fields)
+    found = [("bad rows", line) for line in left_out(table.manifest)]
+    found += [("hint", hint) for hint in table.manifest.get("checks", {}).get("hints", [])]
+    return _columns([("prepared", str(folder)), *rows, *found]) + "fields\n" + _columns(fields)
 
 
 def _field(field: Field, size: int) -> tuple[str, str]:

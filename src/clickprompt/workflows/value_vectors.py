@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -78,6 +79,7 @@ def _write(
     with new_folder(folder) as new:
         shape = (len(table.held), encoder.hidden_size)
         vectors = np.lib.format.open_memmap(new / _FILE, mode="w+", dtype=np.float32, shape=shape)
+        _reserve(new / _FILE)
         done = 0
         for places, found in read_values(encoder, own_words, held, config.pooling, chosen):
             vectors[held[places]] = found
@@ -87,3 +89,10 @@ def _write(
         del vectors
         content = {"settings": settings, "values": shape[0], "width": shape[1]}
         write_manifest(new, MANIFEST, content, kind=KIND, version=VERSION)
+
+
+def _reserve(path: Path) -> None:
+    """Take the disk space of a sparse file now: a memory map on a full disk would end the process without a word."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -262,3 +262,15 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(finished, file, tmp_pat
     assert {path: after[path] for path in before} == before
     assert without_seconds(folder).equals(without_seconds(finished[1]))
     assert (folder / "tables.md").read_text() == (finished[1] / "tables.md").read_text()
+
+
+def test_a_study_hears_signals(file, tmp_path, monkeypatch):
+    """Its trainings then end after a checkpoint, as in any run."""
+
+    def stop(*arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("clickprompt.workflows.study.run_study", stop)
+    ended = CliRunner().invoke(app, ["study", str(file), "--out", str(tmp_path)])
+    assert ended.exit_code == 143
+    assert "run the same command again to go on" in ended.output

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from clickprompt.contracts import Progress
 from clickprompt.settings import ClickPromptError, Settings
+from clickprompt.table.bad_rows import BadRows
 from clickprompt.table.raw import InputFile, RawTable
 
 
@@ -29,5 +30,8 @@ class SourceConfig(Settings, ABC):
         self.inputs()
 
     @abstractmethod
-    def read(self, progress: Progress) -> RawTable:
-        """Read the files that `inputs` names. Raises ClickPromptError with file and row for anything amiss."""
+    def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
+        """Read the files that `inputs` names.
+
+        Raises ClickPromptError with file and row for anything amiss; rows are left out where `bad` asks for that.
+        """

@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -50,10 +51,17 @@ def store(name: str, files: Mapping[str, bytes], origin: str) -> Path:
     return folder
 
 
+def _refuse_plain(url: str) -> None:
+    if not url.lower().startswith("https://"):
+        raise ClickPromptError(f"{url}: not an https address; nothing is fetched from it")
+
+
 def download(url: str, path: Path, sha256: str, progress: Progress) -> None:
-    """Fetch a file and check its SHA-256. Raises ClickPromptError where it cannot be had or is another."""
+    """Fetch a file over https and check its SHA-256. Raises ClickPromptError where it cannot be had or is another."""
     try:
+        _refuse_plain(url)
         with urllib.request.urlopen(url, timeout=_CONNECT_SECONDS) as response, path.open("wb") as file:
+            _refuse_plain(response.url)  # after redirections
             total = int(response.headers.get("Content-Length") or 0) or None
             done, report = 0, progress.start(f"Downloading {url}", total, "bytes")
             while block := response.read(1 << 18):
@@ -91,18 +99,25 @@ def unpack(archive: Path, members: Mapping[str, str], sha256: Mapping[str, str] 
     """Contents of the wanted members of a zip file, by the name to keep each under.
 
     `members` maps names in the archive to names to keep. Nothing else is read, nothing is written, so that no archive
-    can place files. Raises ClickPromptError for a missing, oversized or wrong member.
+    can place files. Raises ClickPromptError for a missing or wrong member, and before anything is unpacked where all
+    of them together are too large.
     """
     contents: dict[str, bytes] = {}
+    size = 0
     try:
         with zipfile.ZipFile(archive) as file:
             for member, name in members.items():
                 if PurePosixPath(name).name != name:
                     raise ValueError(f"{name!r} is no plain file name")
-                if file.getinfo(member).file_size > _LARGEST_FILE:
-                    raise ClickPromptError(f"{archive.name}: {member} is too large; stopped")
-                contents[name] = file.read(member)
-    except (KeyError, zipfile.BadZipFile) as error:
+                size += file.getinfo(member).file_size
+                if size > _LARGEST_FILE:
+                    raise ClickPromptError(
+                        f"{archive.name}: {member} is too large: unpacked, it and those before it take {size:,} bytes, "
+                        f"and no known release more than {_LARGEST_FILE:,}; get the data by hand"
+                    )
+            for member, name in members.items():
+                contents[name] = file.read(member)  # no more than the size that was looked at
+    except (KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ClickPromptError(f"{archive.name}: not the expected archive ({error})") from None
     for name, expected in (sha256 or {}).items():
         _check(hashlib.sha256(contents[name]).hexdigest(), expected, f"{archive.name}: {name}")

@@ -6,11 +6,13 @@ import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, ValidationError, field_validator, model_validator
 from pydantic import Field as Setting
 
 from clickprompt.contracts import SPLITS, Field, Progress, SplitName, TableSchema
 from clickprompt.settings import ClickPromptError, Settings, did_you_mean
+from clickprompt.table.bad_rows import BadRows
 from clickprompt.table.factors import CellError, factorise
 from clickprompt.table.lists import as_list_column
 from clickprompt.table.raw import InputFile, Provenance, RawTable
@@ -116,14 +118,20 @@ class FilesSource(SourceConfig):
             return _find(self.path, None)
         return tuple(file for split in SPLITS for file in _find(getattr(self, split), split))
 
-    def read(self, progress: Progress) -> RawTable:
+    def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
         """Read every file and check that it has the columns."""
         import polars as pl
 
+        bad = bad or BadRows()
         files, frames = self.inputs(), []
         for file in files:
             frame = read_rows(
-                file.path, encoding=self.encoding, separator=self.separator, format=self.format, name=file.name
+                file.path,
+                encoding=self.encoding,
+                separator=self.separator,
+                format=self.format,
+                name=file.name,
+                bad=bad,
             )
             if not frame.height:
                 raise ClickPromptError(f"{file.name}: the file has no rows")
@@ -131,6 +139,11 @@ class FilesSource(SourceConfig):
             frames.append(frame)
         frames = self._one_type_a_column(files, frames)
         heights = tuple(frame.height for frame in frames)
+        bad.seen = sum(heights) + len(bad.rows)
+        bad.check()
+        numbers = None
+        if bad.rows:
+            numbers = np.concatenate([bad.numbers(f.name, h) for f, h in zip(files, heights, strict=True)])
         try:
             frame = pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
         except pl.exceptions.PolarsError as error:
@@ -139,7 +152,7 @@ class FilesSource(SourceConfig):
         return RawTable(
             frame=frame,
             schema=self.schema_,
-            provenance=Provenance(tuple(file.name for file in files), heights),
+            provenance=Provenance(tuple(file.name for file in files), heights, numbers),
             label=self.label.column,
             threshold=self.label.threshold,
             weight=self.weight,

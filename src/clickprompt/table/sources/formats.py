@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from clickprompt.settings import ClickPromptError
+import pyarrow as pa
+
+from clickprompt.settings import ClickPromptError, first_line
 from clickprompt.storage import clear_disk_errors, disk_error
+from clickprompt.table.bad_rows import BadRows
+from clickprompt.table.sources.arrow_types import check_columns
 from clickprompt.table.sources.delimited import read_delimited
 from clickprompt.table.sources.json_lines import read_json_lines
 
@@ -37,10 +41,12 @@ def read_rows(
     separator: str | None = None,
     format: FileFormat | None = None,
     name: str | None = None,
+    bad: BadRows | None = None,
 ) -> pl.DataFrame:
     """Read a table of any known format; `name` stands for the file in errors.
 
-    Cells of CSV and TSV stay texts, so that 01234 keeps its zero. Raises ClickPromptError that names file and line.
+    Cells of CSV and TSV stay texts, so that 01234 keeps its zero. Raises ClickPromptError that names file and line;
+    lines of a text file that cannot be read are left out where `bad` asks for that.
     """
     name = name or str(path)
     path = Path(path).expanduser()
@@ -51,9 +57,10 @@ def read_rows(
     if kind is None:
         raise ClickPromptError(f"{name}: format not known by its ending; expected one of {' '.join(_ENDINGS)}")
     if kind == "jsonl":
-        return read_json_lines(path, name, encoding=encoding)
+        return read_json_lines(path, name, encoding=encoding, bad=bad)
     if kind in ("csv", "tsv"):
-        return read_delimited(path, name, separator=separator or ("," if kind == "csv" else "\t"), encoding=encoding)
+        separator = separator or ("," if kind == "csv" else "\t")
+        return read_delimited(path, name, separator=separator, encoding=encoding, bad=bad)
     return _read_columns(path, name, kind)
 
 
@@ -72,11 +79,25 @@ def _read_columns(path: Path, name: str, kind: FileFormat) -> pl.DataFrame:
     with clear_disk_errors(path), path.open("rb") as file:
         stream = file.read(len(_ARROW_FILE)) != _ARROW_FILE
     try:
+        schema = _schema(path, kind, stream)
+        check_columns(schema, name)
         if kind == "parquet":
-            return pl.read_parquet(path, glob=False)
-        return pl.read_ipc_stream(path) if stream else pl.read_ipc(path)
+            frame = pl.read_parquet(path, glob=False)
+        else:
+            frame = pl.read_ipc_stream(path) if stream else pl.read_ipc(path)
+        dates = [field.name for field in schema if pa.types.is_date64(field.type)]  # polars makes times of them
+        return frame.with_columns(frame[column].cast(pl.Date) for column in dates)
     except OSError as error:
         raise disk_error(error, path) from error
-    except (pl.exceptions.PolarsError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, ValueError) as error:
         title = "a Parquet" if kind == "parquet" else "an Arrow IPC"
-        raise ClickPromptError(f"{name}: not {title} file ({str(error).splitlines()[0]})") from None
+        raise ClickPromptError(f"{name}: not {title} file that can be read ({first_line(error)})") from None
+
+
+def _schema(path: Path, kind: FileFormat, stream: bool) -> pa.Schema:
+    import pyarrow.parquet as pq
+
+    if kind == "parquet":
+        return pq.read_schema(path)
+    with pa.memory_map(str(path)) as source:
+        return (pa.ipc.open_stream(source) if stream else pa.ipc.open_file(source)).schema

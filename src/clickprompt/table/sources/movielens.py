@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
+
 from clickprompt.contracts import Field, Progress, TableSchema
 from clickprompt.settings import ClickPromptError
+from clickprompt.table.bad_rows import BadRow, BadRows
 from clickprompt.table.raw import InputFile, Provenance, RawTable
 from clickprompt.table.sources.base import InputsNotFound, SourceConfig
 from clickprompt.table.sources.fetch import cached
@@ -92,26 +95,35 @@ class MovieLensSource(SourceConfig):
         users: pl.DataFrame,
         movies: pl.DataFrame,
         files: tuple[InputFile, ...],
+        bad: BadRows,
         first_line: int = 1,
     ) -> RawTable:
         """Join ratings (user, movie, rating, timestamp; texts) with users and movies, one row a rating, and label them.
 
         Raises ClickPromptError for a user or movie listed twice or not at all, a rating that is none of 1 to 5,
-        a timestamp that is no number. `first_line` is that of the first rating.
+        a timestamp that is no number; `bad` may have such ratings left out. `first_line` is that of the first rating.
         """
         import polars as pl
 
         names = [file.name for file in files]
-        _refuse_rows(
-            ~ratings["rating"].is_in(list("12345")), ratings["rating"], names[0], first_line, "expected 1 to 5"
-        )
-        bad_time = ratings["timestamp"].cast(pl.Int64, strict=False).is_null()
-        _refuse_rows(bad_time, ratings["timestamp"], names[0], first_line, "expected seconds since 1970")
+        bad.seen = ratings.height + len(bad.rows)
+        bad.check()
+        numbers = bad.numbers(names[0], ratings.height)
         for key, table, name in (("User ID", users, names[1]), ("Movie ID", movies, names[2])):
             twice = table[key].is_duplicated()
-            _refuse_rows(twice, table[key], name, first_line, f"expected one line for each {key}")
-            unknown = ~ratings[key].is_in(table[key].implode())
-            _refuse_rows(unknown, ratings[key], names[0], first_line, f"expected one that {name} lists")
+            rows = np.arange(1, table.height + 1)
+            _refuse_rows(twice, table[key], name, rows, first_line, f"expected one line for each {key}", BadRows())
+        checks = {
+            "rating": (lambda of: ~of.is_in(list("12345")), "expected 1 to 5"),
+            "timestamp": (lambda of: of.cast(pl.Int64, strict=False).is_null(), "expected seconds since 1970"),
+            "User ID": (lambda of: ~of.is_in(users["User ID"].implode()), f"expected one that {names[1]} lists"),
+            "Movie ID": (lambda of: ~of.is_in(movies["Movie ID"].implode()), f"expected one that {names[2]} lists"),
+        }
+        for column, (is_bad, reason) in checks.items():
+            wrong = is_bad(ratings[column])
+            if wrong.any():
+                _refuse_rows(wrong, ratings[column], names[0], numbers, first_line, reason, bad)
+                ratings, numbers = ratings.filter(~wrong), numbers[~wrong.to_numpy()]
         joined = (
             ratings.with_columns(pl.col("rating", "timestamp").cast(pl.Int64))
             .join(users, on="User ID", how="left", maintain_order="left")
@@ -157,9 +169,15 @@ def title_without_year(column: str) -> pl.Expr:
     return pl.col(column).str.replace(r"\s*\(\d{4}\)\s*(\([A-Z]+\))?\s*$", "").str.strip_chars()
 
 
-def _refuse_rows(bad: pl.Series, values: pl.Series, name: str, first_line: int, reason: str) -> None:
-    if bad.any():
-        row = bad.arg_max()
-        assert row is not None
-        column = values.name if values.name[0].isupper() else f"the {values.name}"
-        raise ClickPromptError(f'{name}, line {row + first_line:,}: {column} is "{values[row]}"; {reason}')
+def _refuse_rows(
+    wrong: pl.Series, values: pl.Series, name: str, numbers: np.ndarray, first_line: int, reason: str, bad: BadRows
+) -> None:
+    """Raise ClickPromptError for the first row that is `wrong`, or leave all such rows to `bad`."""
+    shown = values.name if values.name[0].isupper() else f"the {values.name}"
+    found = [
+        BadRow(name, number, number + first_line - 1, values.name, f'{shown} is "{value}"; {reason}', str(value))
+        for number, value in zip(numbers[wrong.to_numpy()].tolist(), values.filter(wrong), strict=True)
+    ]
+    if found and not bad.skips:
+        raise ClickPromptError(str(found[0]))
+    bad.add(found)

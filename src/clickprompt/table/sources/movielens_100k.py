@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clickprompt.contracts import Progress
+from clickprompt.table.bad_rows import BadRows
 from clickprompt.table.raw import InputFile, RawTable
 from clickprompt.table.sources.delimited import read_delimited
 from clickprompt.table.sources.fetch import download, download_wheel, store, unpack
@@ -49,21 +50,24 @@ class MovieLens100KSource(MovieLensSource):
         """Fill the cache from GroupLens, else from the copy in the RecBole wheel."""
         self.fetch_first(progress, (_from_grouplens, _from_wheel))
 
-    def read(self, progress: Progress) -> RawTable:
+    def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
         """Titles lose the year."""
         files = self.inputs()
         official = files[0].path.name == OFFICIAL[0]
-        ratings, users, movies = _official(files) if official else _atomic(files)
+        bad = bad or BadRows()
+        ratings, users, movies = _official(files, bad) if official else _atomic(files, bad)
         movies = movies.with_columns(self.chosen_genres("Movie genre"))
-        return self.table(ratings, users, movies, files, first_line=1 if official else 2)
+        return self.table(ratings, users, movies, files, bad, first_line=1 if official else 2)
 
 
-def _official(files: tuple[InputFile, ...]) -> Tables:
+def _official(files: tuple[InputFile, ...], bad: BadRows) -> Tables:
     import polars as pl
 
     ratings, users, movies = (
-        read_delimited(file.path, file.name, separator=mark, encoding="latin-1", columns=columns, quoted=False)
-        for file, mark, columns in zip(
+        read_delimited(
+            file.path, file.name, separator=mark, encoding="latin-1", columns=columns, quoted=False, bad=some
+        )
+        for file, mark, columns, some in zip(
             files,
             ("\t", "|", "|"),
             (
@@ -71,6 +75,7 @@ def _official(files: tuple[InputFile, ...]) -> Tables:
                 ("User ID", "Age", "Gender", "Occupation", "Zipcode"),
                 ("Movie ID", "Movie title", "released", "released on video", "URL", *GENRES),
             ),
+            (bad, None, None),
             strict=True,
         )
     )
@@ -80,7 +85,7 @@ def _official(files: tuple[InputFile, ...]) -> Tables:
     return ratings, users, movies
 
 
-def _atomic(files: tuple[InputFile, ...]) -> Tables:
+def _atomic(files: tuple[InputFile, ...], bad: BadRows) -> Tables:
     import polars as pl
 
     names = {
@@ -94,8 +99,8 @@ def _atomic(files: tuple[InputFile, ...]) -> Tables:
         "class": "Movie genre",
     }
     tables = []
-    for file in files:
-        table = read_delimited(file.path, file.name, separator="\t", quoted=False)
+    for file, some in zip(files, (bad, None, None), strict=True):
+        table = read_delimited(file.path, file.name, separator="\t", quoted=False, bad=some)
         plain = {column: column.partition(":")[0] for column in table.columns}
         tables.append(table.rename({column: names.get(name, name) for column, name in plain.items()}))
     ratings, users, movies = tables

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from clickprompt.contracts import Progress
+from clickprompt.table.bad_rows import BadRows
 from clickprompt.table.raw import RawTable
 from clickprompt.table.sources.delimited import read_delimited
 from clickprompt.table.sources.fetch import download, store, unpack
@@ -45,7 +46,7 @@ class MovieLens1MSource(MovieLensSource):
         """Fill the cache from GroupLens."""
         self.fetch_first(progress, (_from_grouplens,))
 
-    def read(self, progress: Progress) -> RawTable:
+    def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
         """Ages and occupations are written out, titles lose the year."""
         import polars as pl
 
@@ -55,16 +56,19 @@ class MovieLens1MSource(MovieLensSource):
             ("User ID", "Gender", "Age", "Occupation", "Zipcode"),
             ("Movie ID", "Movie title", "Movie genre"),
         )
+        bad = bad or BadRows()
         ratings, users, movies = (
-            read_delimited(file.path, file.name, separator="::", encoding="latin-1", columns=names, quoted=False)
-            for file, names in zip(files, columns, strict=True)
+            read_delimited(
+                file.path, file.name, separator="::", encoding="latin-1", columns=names, quoted=False, bad=some
+            )
+            for file, names, some in zip(files, columns, (bad, None, None), strict=True)
         )
         users = users.with_columns(
             pl.col("Age").replace(AGES),
             pl.col("Occupation").replace({str(code): name for code, name in OCCUPATIONS.items()}),
         )
         movies = movies.with_columns(title_without_year("Movie title"), self.chosen_genres("Movie genre"))
-        return self.table(ratings, users, movies, files)
+        return self.table(ratings, users, movies, files, bad)
 
 
 def _from_grouplens(progress: Progress) -> None:
