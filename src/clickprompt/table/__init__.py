@@ -5,6 +5,7 @@ from clickprompt.table.config import DataConfig, SplitConfig
 from clickprompt.table.members import Members
 from clickprompt.table.prepare import find_prepared_table, inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
+from clickprompt.table.row_encoder import EncodedCells, RowEncoder
 from clickprompt.table.score_as import score_text
 from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, MovieLens100KSource, read_rows
 from clickprompt.table.vocabulary import EncodedRows, Vocabulary
@@ -12,12 +13,14 @@ from clickprompt.table.vocabulary import EncodedRows, Vocabulary
 __all__ = [
     "SOURCES",
     "DataConfig",
+    "EncodedCells",
     "EncodedRows",
     "FilesSource",
     "Members",
     "MovieLens1MSource",
     "MovieLens100KSource",
     "PreparedTable",
+    "RowEncoder",
     "Split",
     "SplitConfig",
     "Vocabulary",
