@@ -74,7 +74,10 @@ def test_id_models_need_no_transformers():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("command", ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "show", "list"])
+@pytest.mark.parametrize(
+    "command",
+    ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "export", "serve", "show", "list"],
+)
 def test_every_command_has_help(command):
     assert "Usage" in call(command, "--help")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,7 +189,8 @@ def export(
         typer.Option(
             "--out",
             metavar="PATH",
-            help="File, or folder of the repository.  [default: <model>.onnx, <model>.pt2 or model_repository]",
+            help="File, or folder of a repository or a model that reads words.  "
+            "[default: <model>.onnx, <model>.pt2, model_repository, <model>-onnx]",
         ),
     ] = None,
     rows: Annotated[
@@ -310,7 +312,7 @@ def serve(
             port=port,
             poll_seconds=poll_seconds,
             keep_versions=keep_versions,
-            max_body_bytes=int(max_body_mb * 1e6),
+            max_body_bytes=int(max_body_mb * 1e6) if math.isfinite(max_body_mb) else max_body_mb,
             max_rows=max_rows,
             max_waiting=max_waiting,
             max_connections=max_connections,

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from clickprompt.bundle import Predictor
+from clickprompt.bundle import Predictor, load_bundle
 from clickprompt.calibration import IsotonicCalibrator
 from clickprompt.cli import app
 from clickprompt.ctr import build_ctr_model
 from clickprompt.ctr.fi_gnn import FiGNNConfig
-from clickprompt.export.feeds import ids_feed, raw_feed
+from clickprompt.export.feeds import ids_feed
 from clickprompt.export.ids_onnx import ids_graph
 from clickprompt.export.metadata import model_name
 from clickprompt.export.onnx_file import write_onnx
@@ -33,7 +30,7 @@ from clickprompt.export.scoring_module import scoring_module
 from clickprompt.export.whole_files import whole_files
 from clickprompt.methods import IDOnly
 from clickprompt.settings import ClickPromptError
-from clickprompt.storage import sha256_of
+from clickprompt.testing.bundles import write_tiny_bundle
 from clickprompt.workflows import export as workflow_module
 from clickprompt.workflows.export import export
 
@@ -49,27 +46,11 @@ def session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-def test_raw_fields_in_probability_out(mixed_bundle, mixed_rows, predictor, tmp_path, capfd):
-    out = tmp_path / "new" / "model.onnx"
-    result = CliRunner().invoke(app, ["export", str(mixed_bundle), "--out", str(out), "--rows", str(mixed_rows)])
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert re.fullmatch(rf"{out}: \d\d\.\d kB, 300 rows checked against Predictor, .* \d\.\de-0\d\n", result.stdout)
-    assert capfd.readouterr() == ("", "")
-    assert os.listdir(out.parent) == ["model.onnx"]
-    columns = sample_rows(predictor.bundle.vocabulary, 500, seed=5)
-    found = session(out).run(None, raw_feed(predictor.bundle.vocabulary.schema, columns, 500))
-    np.testing.assert_allclose(found[0], predictor.predict(columns), atol=1e-5)
-    model = onnx.load(out)
-    assert [value.name for value in model.graph.input] == list(columns)
-    said = json.loads({entry.key: entry.value for entry in model.metadata_props}["clickprompt"])
-    assert said["bundle_sha256"] == sha256_of(mixed_bundle / "bundle.json")
-    assert (said["model"], list(said["inputs"])) == ("mixed", list(columns))
-    assert str(tmp_path).encode() not in out.read_bytes()
-    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
-
-
-def test_embedding_rows_in_a_rounded_table_beside_the_file_in_a_triton_repository(mixed_bundle, predictor, tmp_path):
+def test_embedding_rows_in_a_rounded_table_beside_the_file_in_a_triton_repository(
+    mixed_bundle, predictor, tmp_path, capfd
+):
     report = export(mixed_bundle, tmp_path, export_options("onnx", "triton", ids=True, int8=True, external_data=True))
+    assert capfd.readouterr() == ("", "")
     assert report.startswith(f"{tmp_path}/mixed/1/model.onnx: ")
     assert "4,000 rows checked against Predictor" in report
     assert "of the logits' spread" in report
@@ -86,10 +67,11 @@ def test_embedding_rows_in_a_rounded_table_beside_the_file_in_a_triton_repositor
     assert 1e-6 < np.abs(found - predictor.predict(columns)).max() < 0.02
 
 
-def test_an_odd_model(predictor, tmp_path):
-    of = predictor.bundle.vocabulary.statistics
+def test_an_odd_model(tmp_path):
+    tiny = load_bundle(write_tiny_bundle(tmp_path / "tiny"))
+    of = tiny.vocabulary.statistics
     model = build_ctr_model(FiGNNConfig(embedding_dim=4, steps=1), of.num_fields, of.num_embeddings, of.pooling)
-    bundle = replace(predictor.bundle, method=IDOnly(model).eval(), calibrator=STEPS)
+    bundle = replace(tiny, method=IDOnly(model).eval(), calibrator=STEPS)
     graph = ids_graph(scoring_module(bundle))
     write_onnx(tmp_path / "m.onnx", graph.model, graph.tables, external_data=True)
     columns = sample_rows(bundle.vocabulary, 300)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,6 +31,7 @@ from clickprompt.testing.tables import tiny_lists_config, write_tiny_lists
 from clickprompt.workflows import SilentProgress
 
 ALL = ExportOptions()
+PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,18 @@ def test_the_file_scores_as_predictor_whatever_the_batch(bundle, exported):
             (found,) = session.run(["probability"], inputs)
             assert found.dtype == np.float32
             np.testing.assert_allclose(found, expected[some], rtol=0, atol=1e-6)
+
+
+def test_the_example_in_the_docs(bundle, exported):
+    columns = sample_rows(load_bundle(bundle).vocabulary, 70, seed=9)
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
+    for written, here in (("runs/mine/bundles/clickprompt-with-lm", bundle), ("clickprompt-with-lm-onnx", exported[0])):
+        assert written in example
+        example = example.replace(written, str(here))
+    names: dict[str, Any] = {"rows": rows}
+    exec(compile(example, "docs", "exec", dont_inherit=True), names)
+    np.testing.assert_allclose(names["probability"], Predictor.load(bundle).predict(rows), rtol=0, atol=1e-6)
 
 
 def test_the_folder_tells_how_a_row_becomes_its_inputs(bundle, exported):
@@ -132,6 +148,10 @@ def test_an_older_export_is_replaced_and_nothing_else(bundle, as_exported, tmp_p
     (tmp_path / "mine" / "thesis.txt").touch()
     with pytest.raises(ClickPromptError, match="mine: holds something else than an export"):
         export_language(opened, tmp_path / "mine", rows, ALL, SilentProgress())
+    with pytest.raises(
+        ClickPromptError, match=r"m\.onnx: a model that reads words becomes a folder; name one, such as"
+    ):
+        export_language(opened, tmp_path / "m.onnx", rows, ALL, SilentProgress())
     assert (tmp_path / "mine" / "thesis.txt").is_file()
 
 

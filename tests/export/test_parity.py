@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +40,18 @@ def test_what_predictor_gives_passes_and_every_row_is_asked_for(rows):
     assert str(parity) == "900 rows checked against Predictor, largest difference 0.0e+00"
 
 
+def test_few_rows_are_asked_for_at_once(bundle):
+    asked, rows = [], Rows(bundle, sample_rows(bundle.vocabulary, 2_600), "m.onnx")
+    answer = giving(rows.expected)
+
+    def run(feed):
+        asked.append(len(feed["feature_ids"]))
+        return answer(feed)
+
+    assert rows.check(run, rows.ids).rows == sum(asked) == 2_600
+    assert asked == [1, 2, 3, 64, 500, 1_000, 1_000, 30]
+
+
 def test_rounding_passes_and_more_does_not(rows):
     assert rows.check(giving(rows.expected + 9e-6), rows.ids).largest == pytest.approx(9e-6, rel=0.02)
     found = rows.expected.copy()
@@ -61,13 +74,23 @@ def test_answers_must_be_one_a_row(rows):
 def test_a_steep_calibrator_is_judged_by_its_logits(bundle):
     columns = sample_rows(bundle.vocabulary, 50)
     logits = logit(Predictor(replace(bundle, calibrator=None)).predict(columns).astype(np.float64))
-    at = float(np.median(logits))
+    at = float(np.sort(logits)[25])  # a row stands on the cliff
     cliff = IsotonicCalibrator(thresholds=(-9.0, at - 1e-3, at + 1e-3, 9.0), values=(0.1, 0.2, 0.8, 0.9))
     rows = Rows(replace(bundle, calibrator=cliff), columns, "m.onnx")
     nearly = rows.check(giving(cliff.probabilities(logits + 5e-6)), rows.ids)
     assert nearly.largest > 1e-3
     with pytest.raises(ClickPromptError, match="nothing was written"):
         rows.check(giving(cliff.probabilities(logits + 5e-5)), rows.ids)
+
+
+def test_where_predictor_itself_rounds_so_may_the_file(bundle):
+    method = copy.deepcopy(bundle.method)
+    method.ctr.output.register_forward_hook(lambda layer, inputs, logits: logits + 20_000 - 20_000)
+    exact = Rows(replace(bundle, method=copy.deepcopy(method).double()), sample_rows(bundle.vocabulary, 300), "m")
+    rows = Rows(replace(bundle, method=method), exact.columns, "m.onnx")
+    assert rows.check(giving(exact.expected), rows.ids).largest > 1e-4
+    with pytest.raises(ClickPromptError, match="nothing was written"):
+        rows.check(giving(exact.expected + 5e-3), rows.ids)
 
 
 def test_a_rounded_table_must_be_rounded_rightly_and_little(rows, bundle):
@@ -106,13 +129,13 @@ def test_raw_inputs_are_texts_numbers_and_padded_lists():
         Field(name="p", score_as=1),
     ]
     cells = {
-        "user": [7, None, "A\u030a  ", b"x"],
+        "user": [7, None, "A\u030a  ", "x\ud83d "],
         "price": ["3.0", None, "nan", -2],
         "seen": [["a", None, 3], None, [], "alone"],
         "tags": ["a| b", None, ["c", "d"], ""],
     }
     feed = raw_feed(TableSchema(fields=tuple(fields)), cells, 4)
-    assert feed["user"].tolist() == ["7", "", "Å  ", "x"]
+    assert feed["user"].tolist() == ["7", "", "Å  ", "x\\ud83d "]
     np.testing.assert_array_equal(feed["price"], [3.0, np.nan, np.nan, -2.0])
     assert feed["seen"].tolist() == [["a", "", "3"], ["", "", ""], ["", "", ""], ["alone", "", ""]]
     assert feed["tags"].tolist() == ["a| b", "", "c|d", ""]

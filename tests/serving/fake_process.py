@@ -1,11 +1,13 @@
 """Stands in for a serving process under a real supervisor: does what the file named by its first argument says.
 
-`serve` until told to end, `fail` at once, `crash` soon after it was ready, be `stubborn` when told to end.
+`serve` until told to end, `fail` at once, `crash` soon after it was ready, be `stubborn` when told to end, be the
+`parent` of another process.
 """
 
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +16,10 @@ told = Path(sys.argv[1]).read_text()
 leash = socket.socket(fileno=int(sys.argv[3]))
 with open(sys.argv[1] + ".log", "a") as log:
     log.write(f"{os.getpid()}\n")
+if told == "parent":
+    other = subprocess.Popen(["sleep", "60"])
+    with open(sys.argv[1] + ".log", "a") as log:
+        log.write(f"{other.pid}\n")
 if told == "fail":
     sys.exit(3)
 if told == "stubborn":

@@ -1,4 +1,4 @@
-"""Bodies that are nearly right, for fuzzing: one part replaced, dropped, doubled or renamed, or raw JSON that no library
+"""Bodies that are nearly right, for fuzzing: a part replaced, dropped, doubled or renamed, or raw JSON that no library
 would write."""
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 from pydantic import SecretStr
-from server_thread import Shop, serving
+from server_thread import Shop, serving, wait_until
 
 from clickprompt.serving.logs import JsonLines
 
@@ -103,7 +103,14 @@ def test_each_request_is_a_line_of_json_without_its_values(server, capfd):
     server.ask("/v1/score", SCORE, {"X-Request-ID": "mine-2"})
     server.ask("/v2/models/shop/versions/9")
     server.ask("/elsewhere")
-    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    said: list[str] = []
+
+    def all_said() -> bool:  # a line is written once its answer has gone
+        said.append(capfd.readouterr().err)
+        return "".join(said).count("\n") == 3
+
+    wait_until(all_said)
+    lines = [json.loads(line) for line in "".join(said).splitlines()]
     assert "secret" not in json.dumps(lines)
     scored, unknown, nowhere = lines
     assert scored.pop("milliseconds") > 0

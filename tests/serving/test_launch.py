@@ -52,6 +52,7 @@ def test_check_says_where_there_is_nothing_to_serve(tmp_path):
 def test_wrong_settings_are_one_line(shop_bundle, tmp_path, monkeypatch):
     assert "no such folder" in fails(tmp_path / "nothing")
     assert "port is 70000" in fails(shop_bundle, "--port=70000")
+    assert "max_body_bytes is nan" in fails(shop_bundle, "--max-body-mb=nan")
     assert "threads is 0" in fails(shop_bundle, "--threads=0")
     assert "log_level is 'loud'" in fails(shop_bundle, "--log-level=loud")
     assert "the token cannot be read" in fails(shop_bundle, f"--token-file={tmp_path / 'token'}")

@@ -11,6 +11,8 @@ import time
 import pytest
 from server_thread import Shop, received, serving, wait_until
 
+from clickprompt.serving.supervisor import bound_socket
+
 READ_SECONDS = 0.25
 SCORE = {"candidates": [{"item": "i1"}]}
 
@@ -271,3 +273,14 @@ def test_who_asks_and_never_reads_is_cut_off(server):
                 connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
         wait_until(lambda: server.counted("clickprompt_requests_in_flight") == 0)
         wait_until(lambda: not server.server.server_state.connections)
+
+
+def test_who_leaves_the_end_of_its_last_answer_unread_is_cut_off(shop_bundle):
+    listener = bound_socket("127.0.0.1", 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so little that some stays with the server
+    with serving(Shop(shop_bundle), listener, read_seconds=READ_SECONDS) as server, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        wait_until(lambda: server.server.server_state.connections)
+        wait_until(lambda: not server.server.server_state.connections, READ_SECONDS + 2)

@@ -1,4 +1,4 @@
-"""The whole command: started, restarted, killed and stopped under load without a failed request."""
+"""The whole command: started, restarted and stopped under load without a failed request."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _read(stream: IO[str], take: Callable[[str], object]) -> None:
 
 @pytest.fixture
 def command(shop_bundle, shop_cache) -> Iterator[Command]:
-    running = Command(shop_bundle, "--port=0", f"--cache={shop_cache}", "--drain-seconds=1", "--no-access-log")
+    running = Command(shop_bundle, "--port=0", f"--cache={shop_cache}", "--drain-seconds=0.4", "--no-access-log")
     try:
         wait_until(lambda: running.events("ready") or running.popen.poll() is not None, 30)
         yield running
@@ -93,11 +93,8 @@ def test_restarts_and_stops_lose_no_request(command):
     assert callers.found[200] > 20
     assert set(callers.found) == {200}
     wait_until(lambda: len(command.process_ids()) == 1)
-    (second,) = command.process_ids()
-    assert second != first
+    assert command.process_ids() != {first}
 
-    os.kill(second, signal.SIGKILL)
-    wait_until(lambda: len(command.events("ready")) == 3, 30)
     with Callers(command.port, BODY) as callers:
         wait_until(lambda: callers.found[200] > 5)
         command.popen.terminate()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from server_thread import wait_until
 
+from clickprompt.serving import child
 from clickprompt.serving.supervisor import main
 
 RUN = (
@@ -119,6 +120,27 @@ def test_when_the_supervisor_is_killed_its_process_ends(supervised):
     wait_until(lambda: supervised.started, 20)
     supervised.popen.kill()
     wait_until(lambda: not lives(supervised.started[0]))
+
+
+def test_a_process_that_has_ended_can_still_be_told_to_retire(tmp_path, monkeypatch):
+    monkeypatch.setattr(child, "PROCESS", "fake_process")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    (tmp_path / "told").write_text("fail")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = child.ServingProcess(str(tmp_path / "told"), listener)
+    assert process.popen.wait(20) == 3
+    process.retire(1.0)
+    process.kill()
+    process.leash.close()
+
+
+def test_what_a_dead_process_has_started_ends_with_it(supervised):
+    supervised.start("parent")
+    wait_until(lambda: len(supervised.started) >= 2, 20)
+    supervised.tell("serve")
+    os.kill(supervised.started[0], signal.SIGKILL)
+    wait_until(lambda: not lives(supervised.started[1]))
+    wait_until(lambda: len(supervised.started) == 3, 20)
 
 
 def test_a_port_in_use_is_one_line(capsys):

@@ -18,7 +18,7 @@ from clickprompt.serving.config import ServingConfig
 from clickprompt.serving.graph_cache import GraphCache
 from clickprompt.serving.loading import load_version
 from clickprompt.serving.version_folders import VersionFolder
-from clickprompt.serving.word_scorer import WordScorer
+from clickprompt.serving.word_scorer import LONGEST_TEXT, WordScorer
 
 ROWS = [
     {
@@ -86,6 +86,14 @@ def test_words_count_together_and_in_parts(scorer, predictor):
     np.testing.assert_allclose(found[1], expected[1:], atol=1e-6)
     np.testing.assert_allclose(found[2], expected[:1], atol=1e-6)
     assert whole.part(1, 2).encoded.texts[5] == ["old lamp 2"]
+
+
+def test_a_text_of_megabytes_scores_as_ever_and_is_not_cut_into_tokens_whole(scorer, predictor):
+    rows = [{"item": "i2", "title": "old lamp 2 " * 2_000}]
+    assert len(rows[0]["title"]) > LONGEST_TEXT
+    np.testing.assert_allclose(scored(scorer, rows), predictor.predict(rows), atol=1e-6)
+    held = scorer.encode_rows([{**rows[0], "user": "u" * 5_000_000}], {}).encoded.texts
+    assert max(len(text) for texts in held for text in texts) == LONGEST_TEXT
 
 
 def test_explaining_takes_the_words_away_too(scorer, predictor):

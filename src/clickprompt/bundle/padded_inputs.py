@@ -11,6 +11,7 @@ from clickprompt.batches import side_columns
 from clickprompt.bundle.format import Bundle
 from clickprompt.bundle.raw_rows import check_reads_new_rows, columns_of, places_of, sentences_of
 from clickprompt.settings import ClickPromptError
+from clickprompt.table import padded
 
 Inputs = dict[str, np.ndarray]
 _NO_ITEM = -1
@@ -77,16 +78,9 @@ class _Reader:
             inputs["feature_ids"] = self.encoded.feature_ids[rows].astype(np.int64)
             for place, lists in sorted(self.encoded.members.items()):
                 of_rows = lists.take(self.encoded.text_codes[rows, place])
-                inputs[f"items_{place}"] = _padded(of_rows.rows, of_rows.lengths, _NO_ITEM)
+                inputs[f"items_{place}"] = padded(of_rows.rows, of_rows.lengths, _NO_ITEM)
         for side, places in self.texts.items():
             ids, lengths = self.sentences.lay_out(places[rows])
-            inputs[f"{side}input_ids"] = _padded(ids, lengths, self.pad_id)
-            inputs[f"{side}attention_mask"] = _padded(np.ones_like(ids), lengths, 0)
+            inputs[f"{side}input_ids"] = padded(ids, lengths, self.pad_id)
+            inputs[f"{side}attention_mask"] = padded(np.ones_like(ids), lengths, 0)
         return inputs
-
-
-def _padded(values: np.ndarray, lengths: np.ndarray, padding: int) -> np.ndarray:
-    """Rows of these lengths, end to end, as int64 (rows, longest)."""
-    rectangle = np.full((len(lengths), int(lengths.max(initial=1))), padding, np.int64)
-    rectangle[np.arange(rectangle.shape[1]) < lengths[:, None]] = values
-    return rectangle

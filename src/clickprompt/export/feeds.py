@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from clickprompt.contracts import MISSING, Field, TableSchema
+from clickprompt.export.ids_onnx import FEATURE_IDS, items_name
 from clickprompt.export.padded_lists import PADDING
-from clickprompt.table import EncodedRows, Members, canonical_number, canonical_text
+from clickprompt.table import EncodedRows, canonical_number, canonical_text, padded
 
 
 def ids_feed(encoded: EncodedRows) -> dict[str, np.ndarray]:
     """Inputs of a graph that takes embedding rows: `feature_ids` int64 (rows, fields), and for each list field
     `items_{place}` int64 (rows, items), padded with −1."""
-    feed = {"feature_ids": encoded.feature_ids.astype(np.int64)}
+    feed = {FEATURE_IDS: encoded.feature_ids.astype(np.int64)}
     for place in sorted(encoded.members):
-        feed[f"items_{place}"] = _padded(encoded.members[place].take(encoded.text_codes[:, place]))
+        lists = encoded.members[place].take(encoded.text_codes[:, place])
+        feed[items_name(place)] = padded(lists.rows, lists.lengths, PADDING)
     return feed
 
 
@@ -26,7 +28,8 @@ def raw_feed(schema: TableSchema, columns: Mapping[str, Sequence[Any]], rows: in
     """Inputs of a graph that takes raw fields, by field: texts (rows,), numbers float64 (rows,) with NaN where missing,
     lists as texts (rows, items) padded with "", or as one text cell (rows,) where the field has a separator.
 
-    Texts are in Unicode's composed form (NFC), as the graph expects them. Missing columns are missing values; fields
+    Texts are in Unicode's composed form (NFC), as the graph expects them, and halves of surrogate pairs are written out
+    as the library does, for a graph takes UTF-8. Missing columns are missing values; fields
     with `score_as` take no input.
     """
     feed = {}
@@ -45,10 +48,10 @@ def _column(field: Field, cells: list[Any]) -> np.ndarray:
     lists = [_items(cell) for cell in cells]
     if field.separator is not None:
         return np.array([field.separator.join(items) for items in lists], dtype=object)
-    padded = np.full((len(lists), max(map(len, lists), default=1) or 1), "", dtype=object)
+    rectangle = np.full((len(lists), max(map(len, lists), default=1) or 1), "", dtype=object)
     for row, items in enumerate(lists):
-        padded[row, : len(items)] = items
-    return padded
+        rectangle[row, : len(items)] = items
+    return rectangle
 
 
 def _items(cell: Any) -> list[str]:
@@ -59,8 +62,8 @@ def _items(cell: Any) -> list[str]:
 
 
 def _text(cell: Any) -> str:
-    if isinstance(cell, str):
-        return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
+    if isinstance(cell, str):  # not stripped, for the graph does that
+        return cell if cell.isascii() else unicodedata.normalize("NFC", cell.encode(errors="backslashreplace").decode())
     text = canonical_text(cell)
     return "" if text == MISSING else text
 
@@ -68,9 +71,3 @@ def _text(cell: Any) -> str:
 def _number(cell: Any) -> float:
     text = canonical_number(cell)
     return float("nan") if text == MISSING else float(text)
-
-
-def _padded(lists: Members) -> np.ndarray:
-    padded = np.full((len(lists), int(lists.lengths.max(initial=1))), PADDING, dtype=np.int64)
-    padded[lists.owners(), lists.positions()] = lists.rows
-    return padded

@@ -61,7 +61,11 @@ def export_language(
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raises ClickPromptError where the place is taken by anything but an older export."""
+    """Raises ClickPromptError where the place is taken by anything but an older export, or is named as a file."""
+    if folder.suffix == ".onnx":
+        raise ClickPromptError(
+            f"--out {folder}: a model that reads words becomes a folder; name one, such as {folder.with_suffix('')}"
+        )
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file()):
         raise ClickPromptError(
             f"--out {folder}: holds something else than an export of a model that reads words; name a new folder"

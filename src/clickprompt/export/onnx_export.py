@@ -12,7 +12,7 @@ from clickprompt.export.ids_onnx import FEATURE_IDS, ids_graph, items_name
 from clickprompt.export.metadata import metadata, set_metadata
 from clickprompt.export.onnx_file import write_onnx
 from clickprompt.export.parity import Feed, Parity, Rows, Run
-from clickprompt.export.scoring_module import scoring_module
+from clickprompt.export.scoring_module import ScoringModule, scoring_module
 
 
 def export_onnx(
@@ -23,16 +23,21 @@ def export_onnx(
     Its inputs are the raw fields, or with `ids` embedding rows. Raises ClickPromptError where it differs from
     Predictor; the caller keeps no file then.
     """
-    schema = bundle.vocabulary.schema
     module = scoring_module(bundle, int8=int8)
+    # a function of its own, for the texts of a large graph need not stand in memory beside those of ONNX Runtime
+    _write(bundle, module, path, ids=ids, int8=int8, external_data=external_data)
+    return rows.check(onnx_runner(path), rows.ids if ids else rows.raw(), module if int8 else None)
+
+
+def _write(bundle: Bundle, module: ScoringModule, path: Path, *, ids: bool, int8: bool, external_data: bool) -> None:
     graph = ids_graph(module)
-    set_metadata(graph.model, metadata(bundle, inputs=_meaning(schema), table="int8" if int8 else "float32"))
+    about = metadata(bundle, inputs=_meaning(bundle.vocabulary.schema), table="int8" if int8 else "float32")
+    set_metadata(graph.model, about)
     if not ids:
         from clickprompt.export.raw_front import add_raw_front
 
-        graph.model.CopyFrom(add_raw_front(graph.model, bundle.vocabulary))
+        add_raw_front(graph.model, bundle.vocabulary)
     write_onnx(path, graph.model, graph.tables, external_data=external_data)
-    return rows.check(onnx_runner(path), rows.ids if ids else rows.raw(), module if int8 else None)
 
 
 def onnx_runner(path: Path) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -11,18 +11,19 @@ import numpy as np
 import torch
 
 from clickprompt.bundle import Bundle, Predictor
-from clickprompt.calibration import IsotonicCalibrator
 from clickprompt.export.feeds import ids_feed, raw_feed
+from clickprompt.export.rounding import rounding_interval, with_rounded_table
 from clickprompt.export.scoring_module import ScoringModule
+from clickprompt.export.tables import Int8Table
 from clickprompt.logistic import logit
 from clickprompt.settings import ClickPromptError
 
 TOLERANCE = 1e-5
-"""Largest difference of a probability that sums in another order may make."""
-_LOGIT_TOLERANCE = 1e-5
-"""The same of a logit, for a calibrator that is steep enough to make more of it."""
+"""Largest difference of a probability; beyond it, rounding must explain it, as it does where sums cancel."""
 _BATCHES = (1, 2, 3, 64, 500)
-"""Rows that a file is asked for at once, before all the rest, so that every size is seen to work."""
+"""Rows that a file is asked for at once to begin with, so that every size is seen to work."""
+_AT_ONCE = 1_000
+"""Rows of every batch after those; xDeepFM holds half a megabyte a row."""
 
 MOST_INT8_ERROR = 0.05
 """Mean |Δlogit| of an int8 table as a share of the logits' spread. Trained models stay under a hundredth."""
@@ -64,12 +65,10 @@ class Rows:
     def check(self, run: Run, feed: Feed, int8: ScoringModule | None = None) -> Parity:
         """Score the rows by an exported file. `int8` is the module it was made of, where its table was rounded.
 
-        Raises ClickPromptError, with the row, where a probability is further off than rounding explains. An isotonic
-        curve may be steep; there a difference counts only if no logit within 1e-5 of the model's gives it.
+        Raises ClickPromptError, with the row, where a probability is further off than rounding explains.
         """
         found = _in_batches(run, feed)
-        rounded = self.expected if int8 is None else _in_batches(_runner(int8), self.ids)
-        self._compare(found, rounded, as_predicted=int8 is None)
+        self._compare(found, self.expected if int8 is None else _in_batches(_runner(int8), self.ids), int8)
         error = None if int8 is None else _logit_error(self.expected, found)
         if error is not None and error > MOST_INT8_ERROR:
             raise ClickPromptError(
@@ -78,33 +77,38 @@ class Rows:
             )
         return Parity(len(found), float(np.abs(found - self.expected).max(initial=0)), error)
 
-    def _compare(self, found: np.ndarray, expected: np.ndarray, *, as_predicted: bool) -> None:
+    def _compare(self, found: np.ndarray, expected: np.ndarray, int8: ScoringModule | None) -> None:
         if found.shape != expected.shape or not np.isfinite(found).all():
             raise ClickPromptError(f"{self.where}: it does not give a probability a row; nothing was written")
         off = np.abs(found.astype(np.float64) - expected)
-        curve = self.bundle.calibrator
-        if as_predicted and isinstance(curve, IsotonicCalibrator) and (off > TOLERANCE).any():
-            off = np.minimum(off, self._outside(curve, found))
-        worst = int(off.argmax()) if len(off) else 0
-        if len(off) and off[worst] > TOLERANCE:
+        far = np.flatnonzero(off > TOLERANCE)
+        if not len(far):
+            return
+        low, high = self._interval(far, int8)
+        off[far] = np.maximum(np.maximum(low - found[far], found[far] - high), 0)
+        worst = int(off.argmax())
+        if off[worst] > TOLERANCE:
             row = ", ".join(f"{name} {_short(cells[worst])}" for name, cells in self.columns.items())
             raise ClickPromptError(
                 f"{self.where}: the file gives {found[worst]:.6f} where Predictor gives {expected[worst]:.6f} for "
                 f"row {worst + 1:,} ({row}); nothing was written: please report this"
             )
 
-    def _outside(self, curve: IsotonicCalibrator, found: np.ndarray) -> np.ndarray:
-        """How far each probability lies outside what the curve makes of logits near the model's."""
-        plain = Predictor(replace(self.bundle, calibrator=None)).predict(self.columns)
-        logits = logit(np.clip(plain.astype(np.float64), 1e-12, 1 - 1e-12))
-        low, high = (curve.probabilities(logits + shift) for shift in (-_LOGIT_TOLERANCE, _LOGIT_TOLERANCE))
-        return np.maximum(np.maximum(low - found, found - high), 0)
+    def _interval(self, rows: np.ndarray, int8: ScoringModule | None) -> tuple[np.ndarray, np.ndarray]:
+        """What rounding may make of these rows; of few, for it computes them anew in float64."""
+        bundle = self.bundle
+        if int8 is not None:
+            table = int8.model.table
+            assert isinstance(table, Int8Table)
+            bundle = with_rounded_table(bundle, table)
+        return rounding_interval(bundle, {name: [cells[row] for row in rows] for name, cells in self.columns.items()})
 
 
 def _in_batches(run: Run, feed: Feed) -> np.ndarray:
     """float32 (rows,): all rows, in batches of several sizes."""
     rows = len(next(iter(feed.values())))
-    edges = [0, *(edge for edge in np.cumsum(_BATCHES).tolist() if edge < rows), rows]
+    first = np.cumsum(_BATCHES).tolist()
+    edges = [0, *(edge for edge in (*first, *range(first[-1] + _AT_ONCE, rows, _AT_ONCE)) if edge < rows), rows]
     return np.concatenate(
         [run({name: array[start:stop] for name, array in feed.items()}) for start, stop in pairwise(edges)]
     )

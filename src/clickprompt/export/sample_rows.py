@@ -29,6 +29,7 @@ _ODD: tuple[Any, ...] = (
     "a" * 3_000,
     "line\nbreak",
     "nul\x00inside",
+    "half a pair \ud83d",
     "-1",
     "3.0",
 )

@@ -13,6 +13,7 @@ from clickprompt.serving.context import Exchange, Serving
 from clickprompt.serving.http_upgrades import UpgradesPassedOver
 from clickprompt.serving.logs import MORE
 from clickprompt.serving.problems import last_answer
+from clickprompt.serving.unread_answers import UnreadCutOff
 
 logger = logging.getLogger("clickprompt.serving")
 
@@ -23,7 +24,7 @@ class _Refused(Exception):
     """Ends the parsing of a request; `send_400_response` says why."""
 
 
-class LimitedProtocol(UpgradesPassedOver):
+class LimitedProtocol(UpgradesPassedOver, UnreadCutOff):
     """One connection.
 
     A request must have come whole within `read_seconds` of its first byte, with headers of at most `max_header_bytes`.
@@ -41,7 +42,6 @@ class LimitedProtocol(UpgradesPassedOver):
         self._refusal = (400, "this is not HTTP/1.1", "bad_http")
         self._unanswered: deque[RequestResponseCycle] = deque()
         self._deadline: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
         if len(self.connections) > self.serving.config.max_connections:
             self._refuse(503, "too many connections are open", "too_many_connections")
         else:
@@ -50,8 +50,6 @@ class LimitedProtocol(UpgradesPassedOver):
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel what nobody waits for any more."""
         self._clear_deadline()
-        if self._unread is not None:
-            self._unread.cancel()
         super().connection_lost(exc)
         self._abandon()
 
@@ -100,7 +98,7 @@ class LimitedProtocol(UpgradesPassedOver):
         if self.cycle.response_complete:
             self._discarded += len(body)
             if self._discarded > self.serving.config.max_body_bytes:
-                self.transport.close()
+                self.close()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -121,21 +119,8 @@ class LimitedProtocol(UpgradesPassedOver):
         """Close, unless a request is being read or answered: its answer closes the connection."""
         if not self._in_head:
             super().shutdown()
-
-    def pause_writing(self) -> None:
-        """The caller does not read: what cannot be sent in time is not sent."""
-        super().pause_writing()
-        self._unread = self.loop.call_later(self.serving.config.read_seconds, self._cut)
-
-    def resume_writing(self) -> None:
-        """The caller reads again."""
-        super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-
-    def _cut(self) -> None:
-        self._abandon()
-        self.transport.abort()
+            if self.transport.is_closing():
+                self.close()
 
     def _abandon(self) -> None:
         """Nothing is sent any more; what is computed for the caller is cancelled. uvicorn alone sees to the last of
@@ -173,7 +158,7 @@ class LimitedProtocol(UpgradesPassedOver):
         if answering or self.flow.read_paused:  # an earlier request's answer is not out yet: no fault of the caller's
             self._set_deadline()
         elif not self._in_message:
-            self.transport.close()
+            self.close()
         else:
             seconds = self.serving.config.read_seconds
             self._refuse(408, f"the request did not come whole within {seconds:g} s", "too_slow")
@@ -188,10 +173,10 @@ class LimitedProtocol(UpgradesPassedOver):
         if self.cycle is None or self._in_head or not self.cycle.response_started:
             self.transport.write(last_answer(status, message))
         self._abandon()
-        self.transport.close()
+        self.close()
 
 
 def protocol_for(serving: Serving) -> type[LimitedProtocol]:
     """The protocol with a server's limits; uvicorn makes its instances."""
-    members: dict[str, Any] = {"serving": serving}
+    members: dict[str, Any] = {"serving": serving, "unread_seconds": serving.config.read_seconds}
     return type("ServingProtocol", (LimitedProtocol,), members)

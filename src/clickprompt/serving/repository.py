@@ -128,7 +128,8 @@ class Repository:
                 said = ""
             except Exception as error:
                 if str(error) != said:
-                    logger.exception("cannot look for versions: %s", first_line(error))
+                    unforeseen = not isinstance(error, ClickPromptError)
+                    logger.error("cannot look for versions: %s", first_line(error), exc_info=unforeseen)
                 said = str(error)
 
     def _load_newest(self, folders: list[VersionFolder]) -> list[VersionFolder]:

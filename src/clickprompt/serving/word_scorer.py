@@ -16,7 +16,11 @@ from clickprompt.precision import ScoringPrecision
 from clickprompt.serving.encoded_words import EncodedWords, together, with_each_unseen
 from clickprompt.serving.examples import examples_of
 from clickprompt.serving.scorer import Encoded, Scored
-from clickprompt.table import Vocabulary
+from clickprompt.table import EncodedRows, Vocabulary
+
+LONGEST_TEXT = 10_000
+"""Characters of a value whose words are read. `max_value_tokens` end long before; cutting megabytes into tokens would
+keep everybody waiting."""
 
 
 class WordScorer:
@@ -51,7 +55,7 @@ class WordScorer:
         """See Scorer."""
         known = {name: columns[name] for name in self.schema.names if name in columns}
         if known:
-            return EncodedWords(self.vocabulary.encode(known))
+            return EncodedWords(_cut(self.vocabulary.encode(known)))
         encoded = self.vocabulary.encode({self.schema.names[0]: [None] * rows})
         return EncodedWords(replace(encoded, unseen={}))
 
@@ -74,6 +78,10 @@ class WordScorer:
     def examples(self, most: int) -> dict[str, list[Any]]:
         """See Scorer."""
         return examples_of(self.vocabulary, most)
+
+
+def _cut(encoded: EncodedRows) -> EncodedRows:
+    return replace(encoded, texts=[[text[:LONGEST_TEXT] for text in of_field] for of_field in encoded.texts])
 
 
 def _own(request: Encoded) -> EncodedWords:

@@ -2,7 +2,7 @@
 
 from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.config import DataConfig, SplitConfig
-from clickprompt.table.members import Members
+from clickprompt.table.members import Members, padded
 from clickprompt.table.prepare import find_prepared_table, inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
 from clickprompt.table.row_encoder import EncodedCells, RowEncoder
@@ -28,6 +28,7 @@ __all__ = [
     "canonical_text",
     "find_prepared_table",
     "inputs_fingerprint",
+    "padded",
     "prepare_table",
     "read_rows",
     "score_text",
