@@ -19,7 +19,7 @@ demo: $(INSTALLED)  ## Train and compare three models on MovieLens-100K (under 1
 	$(BIN)/clickprompt run recipes/movielens-100k/quickstart.yaml --out $(DEMO_OUT)
 
 test: lint  ## Run linters and tests (under 10 minutes on 2 cores).
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(TOOLS)  ## Run ruff, mypy and import-linter.
 	$(BIN)/ruff check src tests benchmarks

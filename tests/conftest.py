@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 
 from clickprompt.testing.language_models import write_tiny_language_model
 from clickprompt.testing.tables import tiny_data_config, write_tiny_clicks
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before any test loads it
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -75,7 +75,8 @@ def test_id_models_need_no_transformers():
 
 
 @pytest.mark.parametrize(
-    "command", ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "update", "show", "list"]
+    "command",
+    ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "update", "export", "serve", "show", "list"],
 )
 def test_every_command_has_help(command):
     assert "Usage" in call(command, "--help")

@@ -124,11 +124,9 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
 
 
 def test_a_folder_is_worked_in_by_one_process(tmp_path):
-    with lock(tmp_path / "run"):
-        with (
-            pytest.raises(ClickPromptError, match=rf"run: process {os.getpid()} on .* is working here"),
-            lock(tmp_path / "run"),
-        ):
-            pass
-    with lock(tmp_path / "run"):
+    run = tmp_path / "run"
+    busy = pytest.raises(ClickPromptError, match=rf"run: process {os.getpid()} on .* is working here")
+    with lock(run), busy, lock(run):
+        pass
+    with lock(run):
         pass

@@ -11,6 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from clickprompt.secrets import masked
 
+_LONGEST_NAME = 200
+"""Letters that a name is compared by; callers of a server may send megabytes."""
+
 
 class ClickPromptError(Exception):
     """Something the user can mend, in one line: where, what was wrong, what to do. Commands end with status 2.
@@ -31,7 +34,7 @@ def _one_line(message: str, most: int = 2_000) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """ " (did you mean X?)" for the nearest known name, else " (known: …)"."""
     known = sorted(map(str, known))
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name)[:_LONGEST_NAME], known, n=1, cutoff=0.6)
     return f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(known)})"
 
 

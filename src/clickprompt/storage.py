@@ -123,11 +123,11 @@ def checksums(folder: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> dict[str, Any]:
+def read_manifest(folder: Path, name: str, *, kind: str, version: int, check_files: bool = True) -> dict[str, Any]:
     """Read `folder/name` and check that it is a `kind` of this format version and that no listed file has changed.
 
-    The manifest holds `kind`, `format_version` and `files`: SHA-256 by path inside the folder.
-    Raises ClickPromptError that names the folder, the file, and what to do.
+    The manifest holds `kind`, `format_version` and `files`: SHA-256 by path inside the folder. Without `check_files` it
+    is read alone. Raises ClickPromptError that names the folder, the file, and what to do.
     """
     path = folder / name
     if not folder.is_dir():
@@ -152,6 +152,8 @@ def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> dict[s
     for file, expected in manifest["files"].items():
         if not _is_inside(folder, file):
             raise ClickPromptError(f"{folder}: {kind} lists {file}, which lies outside of it; do not use this folder")
+        if not check_files:
+            continue
         if not (folder / file).is_file():
             raise ClickPromptError(f"{folder}: {kind} is incomplete, {file} is missing; delete it and make it again")
         with clear_disk_errors(folder / file):

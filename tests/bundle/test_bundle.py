@@ -132,8 +132,11 @@ def test_every_missing_and_extra_weight_is_named(bundles, tmp_path):
 
 
 def test_a_bundle_holds_no_pickle(bundles):
-    endings = {file.suffix for file in bundles.rglob("*") if file.is_file()}
-    assert endings == {".json", ".arrow", ".safetensors"}
+    files = [file for file in bundles.rglob("*") if file.is_file()]
+    assert {file.suffix for file in files} == {".json", ".arrow", ".safetensors", ".npy"}
+    for file in files:
+        if file.suffix == ".npy":
+            np.load(file, allow_pickle=False)
 
 
 def test_a_folder_that_is_no_bundle(tmp_path):

@@ -48,6 +48,9 @@ from clickprompt.table.canonical import canonical_number, canonical_text
         (Decimal("3.00"), "3"),
         (Decimal("3.10"), "3.1"),
         (b"caf\xc3\xa9", "café"),
+        (b"caf\xe9", "caf\\xe9"),
+        ("half \ud83d", "half \\ud83d"),
+        (10**400, "1" + "0" * 400),
     ],
 )
 def test_text_of_a_value(value, text):
@@ -59,6 +62,13 @@ def test_floats_read_back_the_same():
     assert all(float(canonical_text(number)) == number for number in numbers)
     single = numbers[230:270].astype(np.float32)
     assert all(np.float32(canonical_text(number)) == number for number in single)
+
+
+@pytest.mark.parametrize("function", [canonical_text, canonical_number])
+def test_whole_numbers_may_be_long_but_not_endless(function):
+    assert function(10**4_000) == "1" + "0" * 4_000
+    with pytest.raises(ValueError, match="expected a whole number of at most 4,300 digits"):
+        function(10**5_000)
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, object()])

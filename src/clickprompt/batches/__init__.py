@@ -9,7 +9,7 @@ from clickprompt.batches.sentences import (
     sentences_at_once,
     token_batch,
 )
-from clickprompt.batches.sides import Sides
+from clickprompt.batches.sides import Sides, side_columns
 from clickprompt.batches.steps import TrainingSteps
 from clickprompt.batches.values import ROWS_WITH_VALUES, ValueVectors
 
@@ -26,5 +26,6 @@ __all__ = [
     "masked_tokens",
     "permute_within_fields",
     "sentences_at_once",
+    "side_columns",
     "token_batch",
 ]

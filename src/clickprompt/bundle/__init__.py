@@ -8,11 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clickprompt.bundle.manifest import MANIFEST, read_bundle_manifest
+from clickprompt.bundle.manifest import MANIFEST, read_bundle_manifest, reads_words
 
 if TYPE_CHECKING:
     from clickprompt.bundle.format import Bundle, load_bundle, replace_calibrator, save_bundle, save_weights
     from clickprompt.bundle.growing import grow_method, read_ages
+    from clickprompt.bundle.padded_inputs import token_batches, token_inputs
     from clickprompt.bundle.predictor import Prediction, Predictor
     from clickprompt.bundle.side_scores import score_sides
     from clickprompt.bundle.value_reader import read_values
@@ -28,6 +29,8 @@ _LOADED_WHEN_USED = {
     "Prediction": "predictor",
     "Predictor": "predictor",
     "score_sides": "side_scores",
+    "token_batches": "padded_inputs",
+    "token_inputs": "padded_inputs",
     "read_values": "value_reader",
 }
 
@@ -48,8 +51,11 @@ __all__ = [
     "read_ages",
     "read_bundle_manifest",
     "read_values",
+    "reads_words",
     "replace_calibrator",
     "save_bundle",
     "save_weights",
     "score_sides",
+    "token_batches",
+    "token_inputs",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ KIND = "clickprompt bundle"
 FORMAT = 1
 
 
-def read_bundle_manifest(folder: Path) -> dict[str, Any]:
-    """What a bundle says of itself; every file's SHA-256 is checked. Raises ClickPromptError."""
-    return read_manifest(folder, MANIFEST, kind=KIND, version=FORMAT)
+def read_bundle_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
+    """What a bundle says of itself; every file's SHA-256 is checked unless told otherwise. Raises ClickPromptError."""
+    return read_manifest(folder, MANIFEST, kind=KIND, version=FORMAT, check_files=check_files)
+
+
+def reads_words(manifest: Mapping[str, Any]) -> bool:
+    """Whether the bundle of this manifest reads words: then a tokenizer is among its files."""
+    return any(file.startswith("language_model/") for file in manifest["files"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from clickprompt.batches import ROWS_WITH_VALUES, Sentences, Sides, list_ids, sentences_at_once, token_batch
+from clickprompt.batches import ROWS_WITH_VALUES, Sides, list_ids, sentences_at_once, token_batch
 from clickprompt.bundle.format import Bundle, load_bundle
 from clickprompt.bundle.precision import method_for
+from clickprompt.bundle.raw_rows import check_reads_new_rows, columns_of, places_of, sentences_of
 from clickprompt.bundle.side_scores import score_sides
 from clickprompt.bundle.value_reader import ValueReader
 from clickprompt.contracts import ClickBatch
 from clickprompt.methods import TwoTower
 from clickprompt.precision import ScoringPrecision, autocast
-from clickprompt.settings import ClickPromptError
 from clickprompt.table import EncodedRows
-from clickprompt.text import TokenStore
 
 logger = logging.getLogger("clickprompt")
 
@@ -50,11 +49,7 @@ class Predictor:
     def __init__(
         self, bundle: Bundle, device: torch.device | str = "cpu", precision: ScoringPrecision = "float32"
     ) -> None:
-        if bundle.language is not None and bundle.language.permute_values is not None:
-            raise ClickPromptError(
-                f"{bundle.folder}: trained with permuted words (language_model.permute_values), a control that cannot "
-                "score new rows"
-            )
+        check_reads_new_rows(bundle)
         self.bundle = bundle
         self.device = torch.device(device)
         self.precision = precision
@@ -83,19 +78,22 @@ class Predictor:
             logger.warning("columns not given, counted as missing: %s", ", ".join(prediction.missing_columns))
         return prediction.probability
 
-    @torch.inference_mode()
     def score(self, rows: Any, report: Callable[[int, str], None] | None = None) -> Prediction:
         """As `predict`, with counts of unseen values and the missing columns; `report` hears how many rows are done."""
-        columns = _columns(rows, self.bundle.vocabulary.schema.names)
-        encoded = self.bundle.vocabulary.encode(columns)
+        columns = columns_of(rows, self.bundle.vocabulary.schema.names)
+        return self.score_encoded(self.bundle.vocabulary.encode(columns), report)
+
+    @torch.inference_mode()
+    def score_encoded(self, encoded: EncodedRows, report: Callable[[int, str], None] | None = None) -> Prediction:
+        """As `score`, of rows that the bundle's vocabulary has encoded."""
         logits = self._by_sides(encoded, report) if self.bundle.reads == "sides" else self._by_rows(encoded, report)
         return Prediction(self._probabilities(logits), encoded.unseen, encoded.missing_columns)
 
     def _by_rows(self, encoded: EncodedRows, report: Callable[[int, str], None] | None) -> torch.Tensor:
         """Logits, float32 (rows,), a batch of rows after another."""
         count = len(encoded.feature_ids)
-        places = np.empty((count, 0), np.int64) if self.bundle.reads == "ids" else _places(encoded)
-        sentences = self._sentences(encoded) if self.bundle.reads == "sentence" else None
+        places = np.empty((count, 0), np.int64) if self.bundle.reads == "ids" else places_of(encoded)
+        sentences = sentences_of(self.bundle, encoded) if self.bundle.reads == "sentence" else None
         vectors = None if self._value_reader is None else self._value_reader.read(encoded.texts)
         order = np.arange(count) if sentences is None else np.argsort(sentences.lengths(places), kind="stable")
         size = _ROWS_AT_ONCE if vectors is None else ROWS_WITH_VALUES
@@ -120,10 +118,10 @@ class Predictor:
     def _by_sides(self, encoded: EncodedRows, report: Callable[[int, str], None] | None) -> torch.Tensor:
         """Logits, float32 (rows,), each distinct sentence of a user or an item read once."""
         assert isinstance(self.method, TwoTower)
-        sides = Sides(self._sentences(encoded), self.bundle.vocabulary.schema)
+        sides = Sides(sentences_of(self.bundle, encoded), self.bundle.vocabulary.schema)
         at_once = sentences_at_once(self.device)
         return torch.from_numpy(
-            score_sides(self.method, sides, _places(encoded), self.device, self.precision, at_once, report)
+            score_sides(self.method, sides, places_of(encoded), self.device, self.precision, at_once, report)
         )
 
     def _logits(self, batch: ClickBatch) -> torch.Tensor:
@@ -137,19 +135,6 @@ class Predictor:
             return torch.sigmoid(logits).numpy()
         return self.bundle.calibrator.probabilities(logits.numpy()).astype(np.float32)
 
-    def _sentences(self, encoded: EncodedRows) -> Sentences:
-        """Sentences of the rows, each distinct value tokenized once; values are numbered as by `_places`."""
-        bundle = self.bundle
-        assert bundle.tokenizer is not None
-        assert bundle.language is not None
-        sizes = [len(texts) for texts in encoded.texts]
-        fields = np.repeat(np.arange(len(sizes)), sizes)
-        texts = [text for some in encoded.texts for text in some]
-        store = TokenStore.from_texts(
-            texts, fields, bundle.vocabulary.schema, bundle.tokenizer, bundle.language.max_value_tokens
-        )
-        return Sentences(store, bundle.tokenizer, bundle.language.max_length)
-
     def _new_value_reader(self) -> ValueReader:
         bundle = self.bundle
         assert bundle.tokenizer is not None
@@ -158,38 +143,3 @@ class Predictor:
         return ValueReader(
             encoder, bundle.vocabulary.schema, bundle.tokenizer, bundle.language, self.device, self.precision
         )
-
-
-def _places(encoded: EncodedRows) -> np.ndarray:
-    """Each row's values, int64 (rows, fields), counted over the distinct texts of all fields, field after field."""
-    starts = np.cumsum([0, *(len(texts) for texts in encoded.texts)])
-    return encoded.text_codes + starts[:-1]
-
-
-def _columns(rows: Any, names: Sequence[str]) -> dict[str, Any]:
-    """The model's columns out of whatever shape the rows came in."""
-    if isinstance(rows, Mapping):
-        for name in names:
-            if name in rows and (isinstance(rows[name], str | bytes) or not hasattr(rows[name], "__len__")):
-                raise ClickPromptError(
-                    f"rows: {name!r} holds one value; give a list of dicts, or columns of equal length"
-                )
-        return {name: rows[name] for name in names if name in rows}
-    if hasattr(rows, "collect"):  # polars.LazyFrame
-        rows = rows.collect()
-    if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
-        for number, row in enumerate(rows):
-            if not isinstance(row, Mapping):
-                raise ClickPromptError(
-                    f"row {number + 1}: expected a dict of column to value, not {type(row).__name__}"
-                )
-        given = [name for name in names if any(name in row for row in rows)] if rows else list(names)
-        return {name: [row.get(name) for row in rows] for name in given}
-    if hasattr(rows, "column_names"):  # pyarrow.Table
-        return {name: rows.column(name) for name in names if name in rows.column_names}
-    if hasattr(rows, "columns"):  # polars, pandas
-        repeated = [name for name in names if list(rows.columns).count(name) > 1]
-        if repeated:
-            raise ClickPromptError(f"rows: column {repeated[0]!r} is there twice")
-        return {name: rows[name] for name in names if name in rows.columns}
-    raise ClickPromptError(f"rows: expected a frame, a list of dicts or a dict of columns, not {type(rows).__name__}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clickprompt.language.lora import adapted, check_peft
     from clickprompt.language.masked_token_head import MaskedTokenHead
     from clickprompt.language.new_t5 import new_text_to_text_model
+    from clickprompt.language.padded import PaddedEncoder
     from clickprompt.language.quantize import quantized
     from clickprompt.language.rebuild import build_encoder, encoder_config_json
     from clickprompt.language.text_to_text import TextToText, build_text_to_text, text_to_text_json
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _LOADED_WHEN_USED = {
     "EncoderStates": "encoder",
     "PromptedEncoder": "encoder",
+    "PaddedEncoder": "padded",
     "LoadedLanguageModel": "load",
     "load_language_model": "load",
     "MaskedTokenHead": "masked_token_head",
@@ -63,6 +65,7 @@ __all__ = [
     "LanguageTokenizer",
     "LoadedLanguageModel",
     "MaskedTokenHead",
+    "PaddedEncoder",
     "PoolingName",
     "PromptedEncoder",
     "TextToText",

@@ -79,18 +79,7 @@ class PromptedEncoder(nn.Module):
             return self._nothing(keep)
         none_chosen = chosen is not None and not len(chosen.positions)
         reading = Reading(tokens, prompts, None if none_chosen else chosen, self.num_layers - 1)
-        places = tokens.places + self._first_position
-        if self._rotary and reading.carried:
-            # Position 0 rotates nothing; the words keep the positions they have without prompts.
-            places = reading.with_prompts(places, places.new_zeros(len(tokens), reading.carried))
-        states = self.model(
-            tokens.ids[None],
-            attention_mask=None,
-            position_ids=places[None],
-            reading=reading,
-            return_dict=True,
-            output_hidden_states=more,
-        )
+        states = self.read(reading, every_layer=more)
         words = reading.words_among(reading.carried) if reading.carried else None
 
         def of_words(states: Tensor) -> Tensor:
@@ -102,6 +91,25 @@ class PromptedEncoder(nn.Module):
             of_words(states.hidden_states[0]) if keep == "mean_first_last" else None,
             of_words(states.hidden_states[-2]) if keep == "mean_last_two" else None,
             chosen,
+        )
+
+    def read(self, reading: Reading, every_layer: bool = False) -> Any:
+        """What the Transformer itself returns, (1, states, d) a layer; prompts of space `first` are among the states.
+
+        `every_layer` keeps what enters each layer in `hidden_states`.
+        """
+        tokens = reading.tokens
+        places = tokens.places + self._first_position
+        if self._rotary and reading.carried:
+            # Position 0 rotates nothing; the words keep the positions they have without prompts.
+            places = reading.with_prompts(places, places.new_zeros(tokens.starts.shape[0], reading.carried))
+        return self.model(
+            tokens.ids[None],
+            attention_mask=None,
+            position_ids=places[None],
+            reading=reading,
+            return_dict=True,
+            output_hidden_states=every_layer,
         )
 
     def _nothing(self, keep: PoolingName) -> EncoderStates:

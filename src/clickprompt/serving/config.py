@@ -25,7 +25,7 @@ class ServingConfig(Settings):
     """How often the folder is looked at for new versions."""
     keep_versions: PositiveInt = 2
     """Newest versions of each model that are served side by side; requests without a version get the newest."""
-    max_body_bytes: PositiveInt = 8 << 20
+    max_body_bytes: PositiveInt = 8_000_000
     """Larger requests are refused with 413."""
     max_rows: PositiveInt = 10_000
     """Rows (candidates) of one request; more are refused with 413."""
@@ -35,6 +35,12 @@ class ServingConfig(Settings):
     """A request that is not answered by then gets 504."""
     read_seconds: PositiveFloat = 5.0
     """Headers and body must have come by then, else the connection is closed."""
+    keep_alive_seconds: PositiveFloat = 75.0
+    """Connections without a request are closed by then; longer than proxies keep theirs, so that these close first."""
+    max_connections: PositiveInt = 1000
+    """Open connections; further ones are answered with 503 and closed."""
+    max_header_bytes: PositiveInt = 32 << 10
+    """Longer headers are refused with 431, longer addresses with 414."""
     drain_seconds: NonNegativeFloat = 2.0
     """After SIGTERM: answers go on while /v2/health/ready says no and connections are asked to close."""
     threads: PositiveInt | None = None
@@ -45,3 +51,5 @@ class ServingConfig(Settings):
     """Where exported graphs are kept; the user's cache folder unless set."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe lines that are logged, each a JSON object on standard error."""
+    access_log: bool = True
+    """A line for each request."""

@@ -19,6 +19,10 @@ class Encoded(Protocol):
         """How many."""
         ...
 
+    def part(self, start: int, stop: int) -> Encoded:
+        """Rows `start` to `stop` (exclusive) alone; what was counted as unseen goes with the part that starts at 0."""
+        ...
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -36,6 +40,16 @@ class Scorer(Protocol):
     @property
     def schema(self) -> TableSchema:
         """Its fields; those with `score_as` take no input."""
+        ...
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows that one run takes at most, so that no request waits long for another; larger ones come in parts."""
+        ...
+
+    @property
+    def rows_inline(self) -> int:
+        """Requests of at most so many rows are scored in the event loop, faster than another thread hears of them."""
         ...
 
     def encode_rows(self, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, Any]) -> Encoded:

@@ -9,7 +9,7 @@ from typing import Any
 from clickprompt.serving.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ServedModel:
     """One version of one model, loaded and checked. Requests hold on to it until they are answered."""
 
@@ -20,4 +20,6 @@ class ServedModel:
     bundle: Path
     manifest: dict[str, Any]
     """What the bundle says of itself."""
+    fingerprint: str
+    """SHA-256 of the bundle's manifest, which holds the SHA-256 of all its files."""
     load_seconds: float

@@ -5,9 +5,10 @@ from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.config import DataConfig, SplitConfig
 from clickprompt.table.fresh_rows import FreshRows, read_fresh_rows
 from clickprompt.table.growth import Growth, grow
-from clickprompt.table.members import Members
+from clickprompt.table.members import Members, padded
 from clickprompt.table.prepare import find_prepared_table, inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
+from clickprompt.table.row_encoder import EncodedCells, RowEncoder
 from clickprompt.table.score_as import score_text
 from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, MovieLens100KSource, read_rows
 from clickprompt.table.vocabulary import EncodedRows, Vocabulary
@@ -16,6 +17,7 @@ __all__ = [
     "SOURCES",
     "BadRows",
     "DataConfig",
+    "EncodedCells",
     "EncodedRows",
     "FilesSource",
     "FreshRows",
@@ -24,6 +26,7 @@ __all__ = [
     "MovieLens1MSource",
     "MovieLens100KSource",
     "PreparedTable",
+    "RowEncoder",
     "Split",
     "SplitConfig",
     "Vocabulary",
@@ -33,6 +36,7 @@ __all__ = [
     "grow",
     "inputs_fingerprint",
     "left_out",
+    "padded",
     "prepare_table",
     "read_fresh_rows",
     "read_rows",

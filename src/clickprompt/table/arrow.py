@@ -37,6 +37,11 @@ def joined_lists(texts: Sequence[str], lists: Members) -> pa.Array:
     return pc.binary_join(arrow_lists(texts, lists), arrow_texts([", "])[0])
 
 
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """A table's column as one array: where it lies in one piece, that piece, for Arrow's own way copies it."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def numbers(array: pa.Array) -> np.ndarray:
     """NumPy's view of an Arrow array of numbers, none of them null."""
     return np.from_dlpack(array) if len(array) else np.empty(0, dtype=array.type.to_pandas_dtype())

@@ -1,8 +1,9 @@
 """The text of a value: one canonical string per value, for preparing, serving and export alike.
 
 Integers have no point, floats are the shortest text that reads back the same, missing is `unknown`, strings are
-stripped and NFC-normalised, lists are joined by ", ", dates are ISO 8601. Called once per distinct value
-(`factors.py`), never per row.
+stripped and NFC-normalised, lists are joined by ", ", dates are ISO 8601. What is no character (bytes that are not
+UTF-8, half a surrogate pair) is written out, such as `\\xff`, so every text can be written as UTF-8. Called once per
+distinct value (`factors.py`), never per row; a server's rows are few (`row_encoder.py`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def canonical_text(value: Any) -> str:
         case bool() | np.bool_():
             return "true" if value else "false"
         case int() | np.integer():
-            return str(int(value))
+            return _whole(int(value))
         case float() | np.floating():
             return _float(value)
         case bytes():
@@ -83,7 +84,7 @@ def canonical_number(value: Any) -> str:
         if value.lower() in MISSING_NUMBERS:
             return MISSING
         if _INTEGER.fullmatch(value):
-            return str(int(value))
+            return _whole(value)
         if not _NUMBER.fullmatch(value):
             raise ValueError("expected a number, or an empty cell where it is missing")
         value = float(value)
@@ -91,14 +92,25 @@ def canonical_number(value: Any) -> str:
         value = int(value)
     if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
         return MISSING
-    if not isinstance(value, int | float | np.integer | np.floating | Decimal) or not math.isfinite(value):
+    if isinstance(value, int | np.integer):
+        return _whole(int(value))
+    if not isinstance(value, float | np.floating | Decimal) or not math.isfinite(value):
         raise ValueError("expected a finite number, or an empty cell where it is missing")
     return canonical_text(value)
 
 
 def _text(value: str) -> str:
     value = value.strip()
-    return (value if value.isascii() else unicodedata.normalize("NFC", value)) or MISSING
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value.encode(errors="backslashreplace").decode())
+    return value or MISSING
+
+
+def _whole(value: int | str) -> str:
+    try:
+        return str(int(value))
+    except ValueError:  # Python's own limit, for such texts take quadratic time
+        raise ValueError("expected a whole number of at most 4,300 digits") from None
 
 
 def _float(value: float | np.floating) -> str:

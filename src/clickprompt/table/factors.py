@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,12 @@ class Factors:
 
 def numbers_of(texts: Sequence[str]) -> np.ndarray:
     """float64: canonical texts as numbers, NaN where missing."""
-    return np.array([np.nan if text == MISSING else float(text) for text in texts], dtype=np.float64)
+    return np.array([number_of(text) for text in texts], dtype=np.float64)
+
+
+def number_of(text: str) -> float:
+    """A canonical text as a number, NaN where missing."""
+    return math.nan if text == MISSING else float(text)
 
 
 def factorise(column: Any, *, numeric: bool = False) -> Factors:
@@ -249,5 +255,8 @@ def _shown(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list of lists" if value and isinstance(value[0], list) else "a list of lists or mappings"
+    if isinstance(value, int) and value.bit_length() > 1_000:
+        return "a huge number"
     text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shown)

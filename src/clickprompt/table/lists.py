@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -73,13 +74,15 @@ def _cells(column: Any, separator: str | None) -> tuple[np.ndarray, np.ndarray, 
         return np.arange(len(array)), list_lengths(array), pc.list_flatten(array)
     codes, values = distinct(column if array is None else array)
     if separator is not None and all(value is None or type(value) is str for value in values):
-        split = pc.split_pattern(arrow_texts([value or "" for value in values]), separator)
-        return codes, list_lengths(split), pc.list_flatten(split)
-    cells = [_items(value, separator) for value in values]
+        with suppress(UnicodeEncodeError):  # half a surrogate pair, which Arrow cannot hold
+            split = pc.split_pattern(arrow_texts([value or "" for value in values]), separator)
+            return codes, list_lengths(split), pc.list_flatten(split)
+    cells = [items_of(value, separator) for value in values]
     return codes, np.array([len(cell) for cell in cells], dtype=np.int64), list(chain.from_iterable(cells))
 
 
-def _items(cell: Any, separator: str | None) -> Sequence[Any]:
+def items_of(cell: Any, separator: str | None) -> Sequence[Any]:
+    """The raw items of one cell: of a list, of a text split at the separator, else the cell itself."""
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", errors="backslashreplace")
     if isinstance(cell, str):
@@ -93,12 +96,13 @@ def _refuse_lists(items: Any) -> None:
     if isinstance(items, pa.Array):
         place = pc.index(items.is_valid(), True).as_py() if is_list(items.type) else -1
     else:
-        place = next((place for place, item in enumerate(items) if _holds_items(item)), -1)
+        place = next((place for place, item in enumerate(items) if holds_items(item)), -1)
     if place >= 0:
         raise CellError(place, [[]], "expected a list of texts, numbers, truth values or dates")
 
 
-def _holds_items(item: Any) -> bool:
+def holds_items(item: Any) -> bool:
+    """Whether an item is a list itself."""
     return isinstance(item, list | tuple) or (isinstance(item, np.ndarray) and item.ndim > 0)
 
 

@@ -54,6 +54,13 @@ class Members:
         return np.bincount(self.owners()[marked], minlength=len(self)) > 0
 
 
+def padded(values: np.ndarray, lengths: np.ndarray, padding: int) -> np.ndarray:
+    """int64 (lists, longest): lists of these lengths, end to end in `values`, as a rectangle one wide at least."""
+    rectangle = np.full((len(lengths), int(lengths.max(initial=1))), padding, dtype=np.int64)
+    rectangle[np.arange(rectangle.shape[1]) < lengths[:, None]] = values
+    return rectangle
+
+
 def offsets_of(lengths: np.ndarray) -> np.ndarray:
     """int64 (lists + 1,): where lists of these lengths begin when laid end to end, and where the last ends."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)

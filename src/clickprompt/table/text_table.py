@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import clear_disk_errors
-from clickprompt.table.arrow import arrow_numbers, numbers
+from clickprompt.table.arrow import arrow_numbers, numbers, one_array
 
 
 def write_texts(path: Path, texts: Sequence[str] | pa.Array, fields: np.ndarray, **columns: np.ndarray) -> None:
@@ -32,8 +32,8 @@ class TextTable:
     table: Any
 
     def numbers(self, column: str) -> np.ndarray:
-        """A column of numbers."""
-        return numbers(self.table[column].combine_chunks())
+        """A column of numbers, not copied."""
+        return numbers(one_array(self.table[column]))
 
 
 def read_texts(path: Path) -> TextTable:
@@ -44,4 +44,4 @@ def read_texts(path: Path) -> TextTable:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except pa.ArrowInvalid:
             raise ClickPromptError(f"{path}: damaged, it is no longer an Arrow file; make it again") from None
-    return TextTable(table["text"].combine_chunks(), table)
+    return TextTable(one_array(table["text"]), table)

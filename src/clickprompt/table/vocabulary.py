@@ -21,6 +21,7 @@ from clickprompt.table.hashing import hashes
 from clickprompt.table.lists import ListFactors, factorise_field
 from clickprompt.table.members import Members
 from clickprompt.table.text_table import read_texts, write_texts
+from clickprompt.table.value_index import ValueIndex
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,18 @@ class Vocabulary:
 
     schema: TableSchema
     texts: pa.Array
-    """(V,): text of each; of a numeric field its buckets' names, of a list field its items, of a hashed one names."""
+    """(V,): text of each; of a numeric field its buckets' names, of a list field its items, of a hashed one names,
+    which `save` leaves empty."""
     statistics: FieldStatistics
     buckets: dict[str, Buckets]
     """By numeric field."""
+    saved_index: ValueIndex | None = None
+    """What was saved beside the texts; None: made when it is first needed."""
+
+    @cached_property
+    def index(self) -> ValueIndex:
+        """Where each text's embedding row is found."""
+        return self.saved_index or ValueIndex.build(self.texts, self.statistics.offsets, self.schema)
 
     def encode(self, columns: Mapping[str, Any]) -> EncodedRows:
         """Look up rows given as columns: sequences, arrays, or polars, pandas or Arrow columns.
@@ -89,10 +98,11 @@ class Vocabulary:
         return EncodedRows(ids, codes, texts, unseen, missing, members)
 
     def save(self, folder: Path) -> None:
-        """Write `vocabulary.arrow` and `vocabulary.json` into a folder."""
+        """Write `vocabulary.arrow`, `vocabulary.json` and `value_index.npy` into a folder."""
         statistics = self.statistics
         fields = np.repeat(np.arange(statistics.num_fields), np.diff(statistics.offsets)).astype(np.uint16)
-        write_texts(folder / "vocabulary.arrow", self.texts, fields, count=statistics.counts)
+        write_texts(folder / "vocabulary.arrow", self._texts_to_save(), fields, count=statistics.counts)
+        self.index.save(folder)
         content = {
             "schema": self.schema.model_dump(mode="json"),
             "offsets": statistics.offsets.tolist(),
@@ -102,13 +112,14 @@ class Vocabulary:
 
     @classmethod
     def load(cls, folder: Path) -> Vocabulary:
-        """Read what `save` wrote."""
+        """Map what `save` wrote into memory."""
         with clear_disk_errors(folder):
             content = json.loads((folder / "vocabulary.json").read_bytes())
         table = read_texts(folder / "vocabulary.arrow")
         schema = TableSchema.model_validate(content["schema"])
         statistics = field_statistics(schema, np.array(content["offsets"], dtype=np.int64), table.numbers("count"))
-        return cls(schema, table.texts, statistics, buckets_from_json(content["numeric"]))
+        index = ValueIndex.open(folder, table.texts, statistics.offsets)
+        return cls(schema, table.texts, statistics, buckets_from_json(content["numeric"]), index)
 
     def rows_of(self, place: int, texts: list[str]) -> np.ndarray:
         """int32: embedding row of each canonical text of the field at this place, of a list field its items."""
@@ -117,20 +128,19 @@ class Vocabulary:
             return self.buckets[field.name].rows_of(numbers_of(texts))
         if field.hash_rows is not None:
             return (self.statistics.offsets[place] + hashes(texts, field.hash_rows)).astype(np.int32)
-        outside = int(self.statistics.offsets[-1]) + place
-        known = self._lookup(place)
-        return np.array([known.get(text, outside) for text in texts], dtype=np.int32)
+        outside, find = int(self.statistics.offsets[-1]) + place, self.index.find
+        found = (find(place, text) for text in texts)
+        return np.fromiter((outside if row is None else row for row in found), np.int32, len(texts))
 
-    def _lookup(self, place: int) -> dict[str, int]:
-        if place not in self._lookups:
-            start, stop = map(int, self.statistics.offsets[place : place + 2])
-            texts = self.texts.slice(start, stop - start).to_pylist()
-            self._lookups[place] = dict(zip(texts, range(start, stop), strict=True))
-        return self._lookups[place]
-
-    @cached_property
-    def _lookups(self) -> dict[int, dict[str, int]]:
-        return {}
+    def _texts_to_save(self) -> pa.Array:
+        """The texts without names of hashes, which nobody looks up."""
+        if all(field.hash_rows is None for field in self.schema.fields):
+            return self.texts
+        offsets, empty = self.statistics.offsets.tolist(), pa.scalar("", pa.large_string())
+        return pa.concat_arrays(
+            self.texts.slice(start, stop - start) if field.hash_rows is None else pa.repeat(empty, stop - start)
+            for field, start, stop in zip(self.schema.fields, offsets, offsets[1:], strict=False)
+        )
 
 
 def field_statistics(schema: TableSchema, offsets: np.ndarray, counts: np.ndarray) -> FieldStatistics:
