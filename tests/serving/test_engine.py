@@ -226,11 +226,14 @@ def test_other_work_is_done_in_a_thread_and_its_errors_are_its_own():
 
 def test_closing_answers_what_waits_and_refuses_the_rest():
     async def main():
+        before = set(threading.enumerate())
         engine, scorer = engine_of(), Halves()
+        own = set(threading.enumerate()) - before
         model = model_of(scorer)
         first = await held(engine, scorer, model, asked(1))
         second = asyncio.ensure_future(engine.score(model, asked(2)))
         await asyncio.sleep(0)
+        assert own
         closing = asyncio.ensure_future(engine.close())
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="stopping"):
@@ -238,7 +241,7 @@ def test_closing_answers_what_waits_and_refuses_the_rest():
         scorer.gate.set()
         assert [(await task).probability.tolist() for task in (first, second)] == [[0.5], [1]]
         await closing
-        assert not any(thread.name.startswith("score-") for thread in threading.enumerate())
+        assert not own & set(threading.enumerate())
 
     asyncio.run(main())
 
