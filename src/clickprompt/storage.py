@@ -67,9 +67,9 @@ def new_folder(path: Path) -> Iterator[Path]:
             temporary.chmod(0o777 & ~_umask())
             yield temporary
             for file in [*temporary.rglob("*"), temporary]:
-                _sync(file)
+                sync(file)
             _swap(temporary, path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -167,7 +167,8 @@ def _swap(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch
+from clickprompt.freed_memory import reuse_freed_memory
 from clickprompt.precision import autocast
 from clickprompt.settings import ClickPromptError
 from clickprompt.training.config import TrainingConfig
 from clickprompt.training.early_stopping import BestWeights
-from clickprompt.training.memory import reuse_freed_memory
 from clickprompt.training.optimizer import MethodOptimizer
 from clickprompt.training.prefetch import prefetch
 from clickprompt.training.schedule import learning_rate_factor
