@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
 from clickprompt.bundle import Predictor
 from clickprompt.contracts import MISSING
 from clickprompt.evaluation import auc
 from clickprompt.export.options import ExportOptions
+from clickprompt.export.torch_export import torch_runner
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.prepared import PreparedTable
 from clickprompt.workflows.export import export
@@ -76,22 +76,13 @@ def raw_inputs(prepared: PreparedTable, columns: dict[str, np.ndarray]) -> Feed:
 def opened(path: Path, compiled: bool) -> Callable[[Feed], np.ndarray]:
     """An exported file as a function of its inputs."""
     if path.suffix == ".onnx":
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return lambda feed: session.run(["probability"], feed)[0]
-    if compiled:
-        from torch._inductor import aoti_load_package
-
-        model = aoti_load_package(str(path))
-    else:
-        model = torch.export.load(path).module()
-
-    @torch.inference_mode()
-    def run(feed: Feed) -> np.ndarray:
-        return model(torch.from_numpy(feed["feature_ids"])).numpy()
-
-    return run
+    return torch_runner(path, compiled=compiled)
 
 
 def in_parts(run: Callable[[Feed], np.ndarray], feed: Feed) -> np.ndarray:

@@ -73,9 +73,9 @@ def new_folder(path: Path) -> Iterator[Path]:
             temporary.chmod(0o777 & ~_umask())
             yield temporary
             for file in [*temporary.rglob("*"), temporary]:
-                _sync(file)
+                sync(file)
             _swap(temporary, path)
-            _sync(path.parent)
+            sync(path.parent)
 
 
 def write_file(path: Path, content: str | bytes) -> None:
@@ -225,7 +225,8 @@ def exchange(one: Path, other: Path) -> bool:
     )
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -14,6 +14,10 @@ from pathlib import Path
 
 told = Path(sys.argv[1]).read_text()
 leash = socket.socket(fileno=int(sys.argv[3]))
+if told == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+else:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 with open(sys.argv[1] + ".log", "a") as log:
     log.write(f"{os.getpid()}\n")
 if told == "parent":
@@ -22,10 +26,6 @@ if told == "parent":
         log.write(f"{other.pid}\n")
 if told == "fail":
     sys.exit(3)
-if told == "stubborn":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-else:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 leash.sendall(b"+")
 if told == "crash":
     sys.exit(1)

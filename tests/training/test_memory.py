@@ -12,7 +12,7 @@ import sys
 import torch
 from torch import nn
 
-from clickprompt.training import memory, score
+from clickprompt.training import score
 
 if sys.argv[1] == "kept":
     score(nn.Linear(1, 1), [], 0, torch.device("cpu"))

@@ -5,10 +5,10 @@ Names that need PyTorch load it when they are first used: a server that scores b
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clickprompt.bundle.manifest import MANIFEST, read_bundle_manifest, reads_words
+from clickprompt.lazy_names import loaded_when_used
 
 if TYPE_CHECKING:
     from clickprompt.bundle.format import Bundle, load_bundle, replace_calibrator, save_bundle, save_weights
@@ -34,12 +34,7 @@ _LOADED_WHEN_USED = {
     "read_values": "value_reader",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}"), name)
-
+__getattr__ = loaded_when_used(__name__, _LOADED_WHEN_USED)
 
 __all__ = [
     "MANIFEST",

@@ -10,8 +10,7 @@ import numpy as np
 
 from clickprompt.contracts import MISSING, Field, TableSchema
 from clickprompt.export.ids_onnx import FEATURE_IDS, items_name
-from clickprompt.export.padded_lists import PADDING
-from clickprompt.table import EncodedRows, canonical_number, canonical_text, padded
+from clickprompt.table import PADDING, EncodedRows, canonical_number, canonical_text, padded
 
 
 def ids_feed(encoded: EncodedRows) -> dict[str, np.ndarray]:

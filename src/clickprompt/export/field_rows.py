@@ -13,8 +13,7 @@ from onnx import TensorProto
 
 from clickprompt.contracts import MISSING
 from clickprompt.export.graph import Graph
-from clickprompt.export.padded_lists import PADDING
-from clickprompt.table import Vocabulary
+from clickprompt.table import PADDING, Vocabulary
 from clickprompt.table.hashing import hashes
 
 _AT_ONCE = 65_536

@@ -6,7 +6,7 @@ from onnx import TensorProto
 
 from clickprompt.contracts import Field
 from clickprompt.export.graph import Graph
-from clickprompt.export.padded_lists import PADDING
+from clickprompt.table import PADDING
 
 
 def compact(graph: Graph, rows: str, field: Field, missing: int, output: str) -> None:

@@ -8,9 +8,6 @@ from torch import Tensor, nn
 from clickprompt.contracts import Pooling
 from clickprompt.ctr.list_pooling import ListPooling
 
-PADDING = -1
-"""Stands behind the last item of a shorter list."""
-
 
 class PaddedPooling(nn.Module):
     """What `ListPooling` computes for one list field, over padded items instead of items laid end to end.

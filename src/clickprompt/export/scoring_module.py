@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from clickprompt.bundle import Bundle
 from clickprompt.ctr import CTRModel
 from clickprompt.export.calibrators import curve_of
-from clickprompt.export.padded_lists import PADDING, PaddedPooling
+from clickprompt.export.padded_lists import PaddedPooling
 from clickprompt.export.tables import FloatTable, Int8Table
+from clickprompt.table import PADDING
 
 
 class PaddedCTRModel(nn.Module):

@@ -29,7 +29,7 @@ def export_torch(bundle: Bundle, path: Path, rows: Rows, *, int8: bool = False, 
             _compile(program, path)
         else:
             torch.export.save(program, path)
-        run = _runner(path, compiled=compile)
+        run = torch_runner(path, compiled=compile)
     return rows.check(run, rows.ids, module if int8 else None)
 
 
@@ -47,8 +47,8 @@ def _compile(program: torch.export.ExportedProgram, path: Path) -> None:
         ) from error
 
 
-def _runner(path: Path, *, compiled: bool) -> Run:
-    """The file, opened."""
+def torch_runner(path: Path, *, compiled: bool) -> Run:
+    """The file, opened; `compiled` where it holds machine code."""
     model: Callable[..., torch.Tensor]
     if compiled:
         from torch._inductor import aoti_load_package

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clickprompt.settings import ClickPromptError
-from clickprompt.storage import clear_disk_errors
+from clickprompt.storage import clear_disk_errors, sync
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def whole_files(path: Path) -> Iterator[Path]:
             yield temporary / path.name
             written = sorted(temporary.iterdir(), key=lambda file: file.name == path.name)
             for file in written:
-                _sync(file)
+                sync(file)
                 file.replace(path.with_name(file.name))
             if len(written) == 1:
                 data_beside(path).unlink(missing_ok=True)
@@ -41,11 +40,3 @@ def whole_files(path: Path) -> Iterator[Path]:
 def data_beside(path: Path) -> Path:
     """Where the weights of an ONNX file are that are not in it."""
     return path.with_name(f"{path.name}.data")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

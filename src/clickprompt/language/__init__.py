@@ -5,14 +5,14 @@ Names that need transformers load it when they are first used: it takes seconds,
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clickprompt.language.config import QUESTION, TUNINGS, FullTuning, LanguageModelConfig, PoolingName, Tuning
 from clickprompt.language.pooling import pool, wanted
 from clickprompt.language.source import LANGUAGE_MODELS, checkpoint_fingerprint, find_source, is_local
 from clickprompt.language.tokenizer import LanguageTokenizer
 from clickprompt.language.tuning import adapters_of, untrained
+from clickprompt.lazy_names import loaded_when_used
 
 if TYPE_CHECKING:
     from clickprompt.language.compiling import compile_layers
@@ -48,12 +48,7 @@ _LOADED_WHEN_USED = {
     "text_to_text_json": "text_to_text",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LOADED_WHEN_USED[name]}"), name)
-
+__getattr__ = loaded_when_used(__name__, _LOADED_WHEN_USED)
 
 __all__ = [
     "LANGUAGE_MODELS",

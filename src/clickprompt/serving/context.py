@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -36,6 +37,11 @@ class Serving:
         """Raises HttpProblem for more rows than a request may have."""
         if rows > (most := self.config.max_rows):
             raise HttpProblem(413, f"{rows:,} rows in one request; at most {most:,} are taken", "too_many_rows")
+
+    def asked_for(self, body: Mapping[str, Any]) -> ServedModel:
+        """The model and version that a body names, or leaves out. Raises UnknownModel."""
+        version = body.get("version")
+        return self.repository.find(body.get("model"), None if version is None else str(version))
 
     async def score(self, model: ServedModel, rows: int, encode: Callable[[], Encoded]) -> Scored:
         """Look up and score the rows of a request."""

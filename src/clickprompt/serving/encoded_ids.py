@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,8 @@ import numpy as np
 
 from clickprompt.contracts import Field
 from clickprompt.settings import ClickPromptError
-from clickprompt.table.row_encoder import EncodedCells
+from clickprompt.table import PADDING, EncodedCells
 
-_PADDING = -1
 _MOST_ITEMS = 1 << 17
 """Items of one field in one run, padding included: 8 MB of embeddings 16 wide."""
 _MOST_CELLS = 1 << 22
@@ -20,24 +19,13 @@ _MOST_CELLS = 1 << 22
 
 
 @dataclass(frozen=True)
-class EncodedIds:
-    """What a graph with ids takes."""
-
-    feature_ids: np.ndarray
-    """int64 (rows, fields)"""
-    lists: Mapping[int, np.ndarray]
-    """By list field's place: int64 (rows, most items), padded at the end with −1."""
-    unseen: Mapping[str, int]
+class EncodedIds(EncodedCells):
+    """What a graph with ids takes: cells that can be cut into parts and put together."""
 
     @classmethod
     def of(cls, cells: EncodedCells) -> EncodedIds:
         """What the row encoder found."""
         return cls(cells.feature_ids, cells.lists, cells.unseen)
-
-    @property
-    def rows(self) -> int:
-        """How many."""
-        return len(self.feature_ids)
 
     @property
     def most_items(self) -> int:
@@ -57,7 +45,7 @@ class EncodedIds:
         for row, place in enumerate(fields, start=1):
             ids[row, place] = outside + place
             if place in lists:
-                lists[place][row] = _PADDING
+                lists[place][row] = PADDING
                 lists[place][row, 0] = outside + place
         return EncodedIds(ids, lists, {})
 
@@ -100,13 +88,13 @@ def _length(cell: Any, field: Field) -> int:
 
 def _trimmed(items: np.ndarray) -> np.ndarray:
     """Without columns that pad every row."""
-    longest = int((items != _PADDING).sum(axis=1).max(initial=1))
+    longest = int((items != PADDING).sum(axis=1).max(initial=1))
     return np.ascontiguousarray(items[:, :longest])
 
 
 def _stacked(lists: Sequence[np.ndarray]) -> np.ndarray:
     most = max(items.shape[1] for items in lists)
-    stacked = np.full((sum(map(len, lists)), most), _PADDING, np.int64)
+    stacked = np.full((sum(map(len, lists)), most), PADDING, np.int64)
     start = 0
     for items in lists:
         stacked[start : start + len(items), : items.shape[1]] = items

@@ -89,8 +89,7 @@ async def explain(request: Request) -> Response:
     """Which fields moved a row's score, one at a time: the score minus the score without knowing the field's value."""
     serving = serving_of(request)
     body = await read_json(request, SHAPE, serving.config.max_body_bytes)
-    row, version = body["row"], body.get("version")
-    model = serving.repository.find(body.get("model"), None if version is None else str(version))
+    row, model = body["row"], serving.asked_for(body)
     exchange_of(request.scope).found(model, 1)
     input_fields(model).check(row, "row")
     reasons = await serving.engine.run(lambda: _reasons(model.scorer, row))
@@ -106,7 +105,7 @@ async def explain(request: Request) -> Response:
 async def examples(request: Request) -> Response:
     """Fields of a model, with values that it knows."""
     serving = serving_of(request)
-    model = serving.repository.find(request.query_params.get("model"), request.query_params.get("version"))
+    model = serving.asked_for(request.query_params)
     exchange_of(request.scope).found(model, 0)
     known = await serving.engine.run(lambda: model.scorer.examples(EXAMPLES))
     fields = [_described(field, known.get(field.name, [])) for field in model.scorer.schema.fields]

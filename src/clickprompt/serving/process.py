@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from uvicorn.loops.auto import auto_loop_factory
 
+from clickprompt.freed_memory import reuse_freed_memory
 from clickprompt.serving.app import create_app
 from clickprompt.serving.child import READY, RETIRE
 from clickprompt.serving.config import ServingConfig
@@ -36,6 +37,7 @@ def main(launch: Launch, listener: socket.socket, leash: socket.socket) -> None:
     config = launch.with_token()
     log_to_stderr(config.log_level)
     allow_connections(config.max_connections)
+    reuse_freed_memory()  # a run of 128 rows makes tensors of a size that glibc would map anew each time
     metrics = Metrics()
     repository = Repository(launch.path, config, metrics.changed)
     logger.info("loading", extra={MORE: {"path": str(launch.path)}})

@@ -57,9 +57,9 @@ async def score(request: Request) -> Response:
     """Probabilities of candidates in one context, in their order."""
     serving = serving_of(request)
     body = await read_json(request, SHAPE, serving.config.max_body_bytes)
-    candidates, context, version = body["candidates"], body.get("context", {}), body.get("version")
+    candidates, context = body["candidates"], body.get("context", {})
     serving.check_rows(len(candidates))
-    model = serving.repository.find(body.get("model"), None if version is None else str(version))
+    model = serving.asked_for(body)
     exchange_of(request.scope).found(model, len(candidates))
     _check_names(input_fields(model), candidates, context)
     scored = await serving.score(model, len(candidates), lambda: model.scorer.encode_rows(candidates, context))

@@ -5,7 +5,7 @@ from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.config import DataConfig, SplitConfig
 from clickprompt.table.fresh_rows import FreshRows, read_fresh_rows
 from clickprompt.table.growth import Growth, grow
-from clickprompt.table.members import Members, padded
+from clickprompt.table.members import PADDING, Members, padded
 from clickprompt.table.prepare import find_prepared_table, inputs_fingerprint, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
 from clickprompt.table.row_encoder import EncodedCells, RowEncoder
@@ -14,6 +14,7 @@ from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, M
 from clickprompt.table.vocabulary import EncodedRows, Vocabulary
 
 __all__ = [
+    "PADDING",
     "SOURCES",
     "BadRows",
     "DataConfig",

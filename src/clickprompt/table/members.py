@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+PADDING = -1
+"""What stands behind the items of a shorter list where lists are a rectangle of embedding rows."""
+
 
 @dataclass(frozen=True)
 class Members:

@@ -11,12 +11,12 @@ import numpy as np
 
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.cell_lookup import list_lookup, row_lookup
+from clickprompt.table.members import PADDING
 from clickprompt.table.score_as import score_text
 from clickprompt.table.vocabulary import Vocabulary
 
 _REMEMBERED = 65_536
 """Values of all fields together whose embedding row is remembered."""
-_PADDING = -1
 
 
 @dataclass(frozen=True)
@@ -106,4 +106,4 @@ def _lookup(vocabulary: Vocabulary, place: int, most: int) -> Callable[[Any], An
 def _padded(lists: Sequence[list[int]]) -> np.ndarray:
     """int64 (lists, items of the longest, at least 1): −1 behind the last item of shorter ones."""
     most = max(map(len, lists), default=1)
-    return np.array([items + [_PADDING] * (most - len(items)) for items in lists], np.int64).reshape(len(lists), most)
+    return np.array([items + [PADDING] * (most - len(items)) for items in lists], np.int64).reshape(len(lists), most)

@@ -1,5 +1,6 @@
 """One loop for every method: optimizers, schedules, early stopping, scoring, devices."""
 
+from clickprompt.freed_memory import reuse_freed_memory
 from clickprompt.precision import Precision, autocast, bfloat16_pays, wants_bfloat16
 from clickprompt.training.checkpoints import CheckpointConfig, Checkpoints
 from clickprompt.training.config import (
@@ -13,7 +14,6 @@ from clickprompt.training.device import DeviceName, choose_device
 from clickprompt.training.early_stopping import BestWeights
 from clickprompt.training.guard import Guard, GuardConfig
 from clickprompt.training.loop import planned_steps, train
-from clickprompt.training.memory import reuse_freed_memory
 from clickprompt.training.optimizer import MethodOptimizer, build_optimizer
 from clickprompt.training.result import TrainingResult, Validation
 from clickprompt.training.scoring import score

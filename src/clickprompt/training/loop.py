@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from clickprompt.contracts import ClickBatch
+from clickprompt.freed_memory import reuse_freed_memory
 from clickprompt.training.checkpoints import Checkpoints
 from clickprompt.training.config import TrainingConfig
 from clickprompt.training.guard import Guard, GuardConfig
-from clickprompt.training.memory import reuse_freed_memory
 from clickprompt.training.optimizer import MethodOptimizer
 from clickprompt.training.result import Loss, Steps, TrainingResult, Validation
 from clickprompt.training.running import RunningTraining

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from clickprompt.contracts import ClickBatch
+from clickprompt.freed_memory import reuse_freed_memory
 from clickprompt.precision import Precision, autocast
-from clickprompt.training.memory import reuse_freed_memory
 from clickprompt.training.stop import STOP
 
 
