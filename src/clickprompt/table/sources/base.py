@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from clickprompt.contracts import Progress
 from clickprompt.settings import ClickPromptError, Settings
@@ -13,6 +15,24 @@ from clickprompt.table.raw import InputFile, RawTable
 
 class InputsNotFound(ClickPromptError):
     """The files of a source are not on this machine."""
+
+
+class TypesWidened(Exception):
+    """A later piece of a file does not have the types of earlier ones; what has been learnt stands in `types`."""
+
+
+@dataclass(frozen=True)
+class PublishedCounts:
+    """What a paper printed of a data set."""
+
+    rows: int
+    """Rows after labelling, all splits together."""
+    features: int
+    """Distinct values of all fields together."""
+    fields: Mapping[str, int]
+    """Distinct values of each field, where they were printed or follow from the release; else empty."""
+    source: str
+    """Where that stands."""
 
 
 class SourceConfig(Settings, ABC):
@@ -35,3 +55,19 @@ class SourceConfig(Settings, ABC):
 
         Raises ClickPromptError with file and row for anything amiss; rows are left out where `bad` asks for that.
         """
+
+    def pieces(self, progress: Progress, bad: BadRows, types: dict[str, Any]) -> Iterator[RawTable]:
+        """What `read` gives, in pieces of bounded size that follow one another; a piece holds rows of one split.
+
+        `types`: by column, the polars type that all pieces are to have; a source that learns types as it reads widens
+        them there and raises TypesWidened, and is asked for all pieces again. Raises as `read` does.
+        """
+        yield self.read(progress, bad)
+
+    def catalogue(self) -> Mapping[str, Sequence[Any]]:
+        """Raw values that metadata files list, by field, whether rows hold them or not; see `data.fit_on`."""
+        return {}
+
+    def published(self) -> PublishedCounts | None:
+        """What a paper printed of the data set with these settings; None where nothing is known."""
+        return None

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clickprompt.training.prefetch import prefetch
+from clickprompt.prefetch import prefetch
 
 
 def counted(seen: list[int], stop: int) -> Iterator[int]:
