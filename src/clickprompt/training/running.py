@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from clickprompt.contracts import ClickBatch
 from clickprompt.precision import autocast
+from clickprompt.prefetch import prefetch
 from clickprompt.training.checkpoints import Checkpoints
 from clickprompt.training.config import TrainingConfig
 from clickprompt.training.guard import Guard
 from clickprompt.training.optimizer import MethodOptimizer
-from clickprompt.prefetch import prefetch
 from clickprompt.training.result import Loss, Steps, TrainingResult, Validation
 from clickprompt.training.schedule import learning_rate_factor
 from clickprompt.training.state import State, random_state, restore_random_state
