@@ -82,12 +82,23 @@ def ended(process: tuple[int, int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def import_what_all_need(recipe: Recipe) -> None:
+    """So that no process imports it for itself, which takes many times as long as its work."""
+    import polars  # noqa: F401
+    import torch._dynamo  # noqa: F401
+
+    from clickprompt.language import load_language_model
+
+    load_language_model(recipe.language_model)
+
+
 def tell(folder: RunFolder, sent: int, status: int) -> None:
     print(json.dumps({"folder": folder.path.name, "sent": sent, "status": status}), flush=True)
 
 
 def main(recipe: Recipe, out: Path, kills: int) -> None:
     """Each killed run goes on in its own folder until it is through; the last one is left alone at the end."""
+    import_what_all_need(recipe)
     whole = RunFolder(out / "whole")
     tell(whole, 0, ended(started(recipe, whole)))
     moments, killed, runs = random.Random(0), 0, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -39,7 +40,8 @@ def recipe(clicks: Path, language_model: Path) -> dict:
 def test_killed_at_random_moments_a_run_ends_with_the_same_bits(tiny_clicks, tiny_bert, tmp_path):
     (tmp_path / "recipe.json").write_text(json.dumps(recipe(tiny_clicks, tiny_bert)))
     driver = [sys.executable, str(Path(__file__).with_name("kill_runs.py")), "recipe.json", ".", str(KILLS)]
-    told = subprocess.run(driver, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    told = subprocess.run(driver, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=one_thread)
     assert told.returncode == 0, told.stderr
     ends = [json.loads(line) for line in told.stdout.splitlines()]
     whole = result(tmp_path / "whole")

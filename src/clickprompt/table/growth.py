@@ -53,8 +53,9 @@ def grow(
     for place, (field, factor) in enumerate(zip(vocabulary.schema.fields, factors, strict=True)):
         own = slice(*map(int, old.offsets[place : place + 2]))
         names, counts = _counted(field, factor, train, vocabulary)
-        before = _Values(vocabulary.texts[own].to_pylist(), old.counts[own], ages[own], np.arange(own.start, own.stop))
         keep_order = field.hash_rows is not None
+        texts = names if keep_order else vocabulary.texts[own].to_pylist()  # a bundle keeps no names of hashes
+        before = _Values(texts, old.counts[own], ages[own], np.arange(own.start, own.stop))
         after = _renewed(before, names, counts, 0 if keep_order else min_count)
         if drop_unseen is not None and not keep_order and field.kind != "numeric":
             scored = None if field.score_as is None else score_text(field)
