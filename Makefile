@@ -10,7 +10,7 @@ PEERS := .venv-peers/.installed
 PEERS_PIP := .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check
 BENCH ?=
 
-.PHONY: help demo test lint bench benchlm clean
+.PHONY: help demo test lint bench benchlm benchprepare clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -33,6 +33,9 @@ bench: $(INSTALLED) $(PEERS)  ## Measure training speed beside FuxiCTR, DeepCTR-
 benchlm: $(INSTALLED)  ## Measure PA-MLM, tuning and scoring beside the papers' recipe.
 	$(BIN)/python benchmarks/pa_mlm.py $(BENCH)
 	$(BIN)/python benchmarks/score_with_lm.py $(BENCH)
+
+benchprepare: $(INSTALLED) $(PEERS)  ## Measure preparing beside FuxiCTR, and of 20 million generated rows.
+	$(BIN)/python benchmarks/prepare.py $(BENCH)
 
 clean:  ## Delete the environments and what tools leave behind.
 	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -76,7 +76,20 @@ def test_id_models_need_no_transformers():
 
 @pytest.mark.parametrize(
     "command",
-    ["prepare", "pretrain", "finetune", "evaluate", "run", "predict", "update", "export", "serve", "show", "list"],
+    [
+        "prepare",
+        "pretrain",
+        "finetune",
+        "evaluate",
+        "run",
+        "predict",
+        "update",
+        "export",
+        "serve",
+        "show",
+        "list",
+        "data",
+    ],
 )
 def test_every_command_has_help(command):
     assert "Usage" in call(command, "--help")

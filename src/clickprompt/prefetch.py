@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def prefetch(items: Iterator[Item], make: Callable[[Item], Made], ahead: int) -> Iterator[Made]:
+def prefetch(items: Iterator[Item], make: Callable[[Item], Made], ahead: int) -> Generator[Made, None, None]:
     """`make` of each item in order, up to `ahead` of them made before they are asked for.
 
     An error in the thread is raised where its item would have come. Closing the iterator ends the thread.

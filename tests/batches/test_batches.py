@@ -155,3 +155,14 @@ def test_masked_fields_take_their_share_and_spare_oov(data):
     drawn = masks()
     assert np.mean(list(drawn.values())) == pytest.approx(0.3 * 0.8, abs=0.03)
     assert drawn == masks(batch_size=7)
+
+
+def test_sentences_are_sorted_by_length_some_rows_at_a_time(data, monkeypatch):
+    monkeypatch.setattr("clickprompt.batches.reader._ROWS_SORTED_AT_ONCE", 37)
+    reader = data.reader(["validation"], reads="sentence")
+    batches = list(reader.in_order(16))
+    rows = torch.cat([batch.rows for batch in batches]).tolist()
+    assert [sorted(rows[:32]), sorted(rows[32:])] == [list(range(32)), list(range(32, 60))]
+    lengths = reader.lengths(np.array(rows))
+    assert (np.diff(lengths[:32]) >= 0).all()
+    assert (np.diff(lengths[32:]) >= 0).all()

@@ -80,5 +80,6 @@ def test_links_and_commands_are_real(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (page.parent / target).exists(), target
     known = {command.name or command.callback.__name__.strip("_") for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
     for shown in re.findall(r"^(?:\$ |#\s+|\| `)?clickprompt ([a-z]+)", text, re.MULTILINE):
         assert shown in known, shown

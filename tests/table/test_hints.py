@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from clickprompt.table.hints import class_counts, lone_auc, number_auc
+from clickprompt.table.counting import class_counts
+from clickprompt.table.hints import lone_auc, number_auc
 from clickprompt.workflows.show import show
 
 ROWS = 2000
@@ -82,7 +83,7 @@ def test_aucs_are_those_of_the_scores_that_the_docstrings_name():
         rates = {c: labels[others][codes[others] == c] for c in range(40)}
         score = [(rates[c].sum() + labels.mean()) / (len(rates[c]) + 1) for c in codes[mine]]
         aucs.append(roc_auc_score(labels[mine], score))
-    counts = class_counts(codes, labels, 40)
+    counts = class_counts(codes, labels, np.arange(999), 40)
     assert lone_auc(counts) == pytest.approx(np.mean(aucs), abs=1e-12)
     of_row = numbers[codes]
     clicked, passed = of_row[labels == 1][:, None], of_row[labels == 0]
@@ -90,4 +91,4 @@ def test_aucs_are_those_of_the_scores_that_the_docstrings_name():
     wins = np.where(even, 0.5, clicked > passed).mean()
     assert number_auc(counts, numbers) == pytest.approx(0.5 + abs(wins - 0.5), abs=1e-12)
     assert number_auc(counts, np.full(40, np.nan)) == 0.5
-    assert lone_auc(class_counts(codes, np.zeros(999, np.uint8), 40)) == 0.5
+    assert lone_auc(class_counts(codes, np.zeros(999, np.uint8), np.arange(999), 40)) == 0.5

@@ -83,7 +83,7 @@ def test_folders_from_before_lists_still_open(tiny, prepare, tmp_path):
         ]
     (tmp_path / "prepared" / "manifest.json").unlink()
     kept = {name: value for name, value in old.items() if name not in ("kind", "format_version", "files", "score_as")}
-    write_manifest(tmp_path / "prepared", "manifest.json", kept, kind="prepared folder", version=1)
+    write_manifest(tmp_path / "prepared", "manifest.json", kept, kind="prepared folder", version=2)
     again = PreparedTable.open(tmp_path / "prepared")
     Path(tiny["source"]["path"]).unlink()
     assert prepare(tiny).fingerprint == table.fingerprint  # used as it is

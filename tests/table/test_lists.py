@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickprompt.contracts import Field, TableSchema
+from clickprompt.table.counting import counted
 from clickprompt.table.factors import CellError, factorise
 from clickprompt.table.lists import as_list_column, factorise_lists
 from clickprompt.table.values import number_values
@@ -42,7 +43,7 @@ def test_rows_read_back_as_a_slow_encoder_reads_them(cells, field, min_count):
     rows, train = len(cells), np.arange(0, len(cells), 2)
     columns = [[f"v{row % 3}" for row in range(rows)], cells, [row % 5 for row in range(rows)]]
     factors = [factorise(columns[0]), factorise_lists(cells, field), factorise(columns[2], numeric=True)]
-    values = number_values(schema, factors, train, min_count, 4)
+    values = number_values(schema, factors, [counted(of.codes, train, len(of.texts)) for of in factors], min_count, 4)
 
     lists = [slowly(cell, field) for cell in cells]
     seen = Counter(item for row in train for item in set(lists[row]))

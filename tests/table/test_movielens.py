@@ -3,6 +3,7 @@
 import hashlib
 import urllib.error
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from clickprompt.table import DataConfig, MovieLens1MSource, MovieLens100KSource
 from clickprompt.table.sources import fetch, movielens_100k
 from clickprompt.table.sources.movielens_1m import AGES, OCCUPATIONS
 
+HALF = Path(__file__).parents[3] / "shared" / "data" / "ml-1m-half"
 RATINGS = [(1 + i % 6, 1 + i % 4, 1 + (i * 7) % 5, 880_000_000 + i // 2) for i in range(60)]
 MOVIES = [
     ("Toy Story", " (1995)", ["Animation", "Children's", "Comedy"]),
@@ -89,6 +91,35 @@ def test_all_genres_are_a_list_in_every_layout(tmp_path, prepare):
                     members = lists.rows[lists.offsets[row] : lists.offsets[row + 1]]
                     assert [texts[member] for member in members] == of_title[name].split(", ")
             assert table.manifest["fields"]["Movie genre"]["embedding_rows"] == 6
+
+
+def test_catalogues_hold_users_and_movies_that_nobody_rated(tmp_path, progress):
+    official, atomic, million = official_100k(tmp_path / "u"), atomic_100k(tmp_path / "a"), layout_1m(tmp_path / "m")
+    unrated = {
+        official / "u.item": "5|Alone (1996)|||" + "|0" * 18 + "|1",
+        million / "movies.dat": "5::Alone (1996)::Western|War",
+    }
+    for path, line in unrated.items():
+        with path.open("a") as file:
+            file.write(line + "\n")
+    with (atomic / "ml-100k.item").open("a") as file:
+        file.write("5\tAlone\t1996\tWestern\n")
+    catalogues = [MovieLens100KSource(path=path).catalogue() for path in (official, atomic)]
+    assert catalogues[0] == catalogues[1]
+    catalogues.append(MovieLens1MSource(path=million).catalogue())
+    for catalogue in catalogues:
+        assert catalogue["Movie title"] == ["Toy Story", "Misérables, Les", "Land Before Time III", "unknown", "Alone"]
+        assert catalogue["Movie genre"] == ["Animation", "Drama", "Animation", "unknown", "Western"]
+        assert catalogue["User ID"] == list("123456")
+    assert catalogues[2]["Age"] == ["18-24", "25-34", "under 18"] * 2
+    rows = MovieLens1MSource(path=million).read(progress).frame
+    assert set(rows["Occupation"]) == set(catalogues[2]["Occupation"])  # cleaned as rows are
+
+
+@pytest.mark.skipif(not HALF.is_dir(), reason="half of MovieLens-1M is not at hand")
+def test_published_fields_of_1m():
+    source = MovieLens1MSource(path=HALF)
+    assert {name: len(set(values)) for name, values in source.catalogue().items()} == source.published().fields
 
 
 def test_1m(tmp_path, prepare):
@@ -197,6 +228,6 @@ def test_archives_are_read_by_name_only(tmp_path):
 def test_each_source_describes_itself():
     from clickprompt.table import SOURCES
 
-    assert list(SOURCES) == ["movielens-100k", "movielens-1m", "files"]
+    assert list(SOURCES) == ["movielens-100k", "movielens-1m", "bookcrossing", "amazon", "goodreads", "files"]
     assert all((source.__doc__ or "").split("\n")[0].endswith(".") for source in SOURCES.values())
     assert isinstance(DataConfig.model_validate({"source": {"kind": "movielens-1m"}}).source, MovieLens1MSource)

@@ -87,7 +87,9 @@ def test_written_anew_when_something_changed(change, tiny, prepare):
         path.write_text(path.read_text().replace("Lima", "Rome", 1))
     second = prepare(tiny)
     assert second.fingerprint != first.fingerprint
-    assert second.fingerprint == inputs_fingerprint(DataConfig.model_validate(tiny))
+    told = json.loads(Path(f"{second.folder}.inputs.json").read_text())
+    assert told["inputs_fingerprint"] == inputs_fingerprint(DataConfig.model_validate(tiny))
+    assert told["prepared"] == second.fingerprint
     assert (second.split("train").weights is None) == (change == "source setting")
 
 

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from clickprompt.contracts import Field, TableSchema
-from clickprompt.table.candidates import text_ranks
-from clickprompt.table.factors import factorise
+from clickprompt.table.counting import counted
+from clickprompt.table.factors import factorise, text_ranks
 from clickprompt.table.values import number_values
 
 SCHEMA = TableSchema(fields=(Field(name="color"), Field(name="price", kind="numeric"), Field(name="shape")))
+
+
+def counts_of(factors, train):
+    return [counted(of.codes, train, len(of.texts)) for of in factors]
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def columns():
 def test_rows_are_earned_by_training_frequency(columns, min_count):
     factors = [factorise(column, numeric=place == 1) for place, column in enumerate(columns)]
     train = np.arange(200)
-    values = number_values(SCHEMA, factors, train, min_count, numeric_buckets=6)
+    values = number_values(SCHEMA, factors, counts_of(factors, train), min_count, numeric_buckets=6)
     owned = int(values.offsets[-1])
     assert (values.embedding_rows[:owned] == np.arange(owned)).all()
     assert len(set(zip(values.fields, values.texts, strict=True))) <= len(values.texts)
@@ -48,7 +52,7 @@ def test_rows_are_earned_by_training_frequency(columns, min_count):
 
 def test_raw_numbers_borrow_their_bucket(columns):
     factors = [factorise(column, numeric=place == 1) for place, column in enumerate(columns)]
-    values = number_values(SCHEMA, factors, np.arange(200), 1, numeric_buckets=6)
+    values = number_values(SCHEMA, factors, counts_of(factors, np.arange(200)), 1, numeric_buckets=6)
     owned, (start, stop) = int(values.offsets[-1]), values.offsets[1:3]
     index = values.value_of_code[1][factors[1].codes]
     assert (index >= owned).all()
@@ -70,7 +74,7 @@ def test_raw_numbers_borrow_their_bucket(columns):
 def test_missing_numbers_unseen_in_training_are_out_of_vocabulary():
     schema = TableSchema(fields=(Field(name="price", kind="numeric"),))
     factors = [factorise([1.0, 2.0, None], numeric=True)]
-    values = number_values(schema, factors, np.array([0, 1]), 1, numeric_buckets=4)
+    values = number_values(schema, factors, counts_of(factors, np.array([0, 1])), 1, numeric_buckets=4)
     index = values.value_of_code[0][factors[0].codes]
     assert values.embedding_rows[index].tolist() == [0, 1, 2]
     assert values.offsets.tolist() == [0, 2]

@@ -95,8 +95,8 @@ def test_free_memory_is_the_least_of_what_machine_and_group_leave(tmp_path):
     assert _machine(tmp_path / "none") is None
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("3000\n")
-    (tmp_path / "memory.stat").write_text("anon 10\ninactive_file 500\n")
-    assert _group(tmp_path) == 2500
+    (tmp_path / "memory.stat").write_text("anon 10\ninactive_file 500\nactive_file 700\n")
+    assert _group(tmp_path) == 3200
     (tmp_path / "memory.max").write_text("max\n")
     assert _group(tmp_path) is None
     free = free_memory(torch.device("cpu"))

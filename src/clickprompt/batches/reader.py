@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from clickprompt.batches.chained import chained
 from clickprompt.batches.row_ids import RowIds, list_ids
 from clickprompt.batches.sentences import Sentences, masked_tokens, token_batch
 from clickprompt.batches.sides import Sides
@@ -18,6 +19,7 @@ from clickprompt.text import at_least_one, mask_tokens, mask_values, uniforms, u
 
 _OOV_DROPOUT_STREAM, _FIELD_STREAM, _ITEM_DROPOUT_STREAM = 101, 102, 103
 """Draws of OOV dropout, of masked fields and of OOV dropout within lists; masked words have streams of their own."""
+_ROWS_SORTED_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class SplitReader:
 
     `fixed` (value index by place of the field) stands in every row in place of its own value: see `Field.score_as`.
     `members` (of each value) is needed where a field is a list. Whoever reads rows as sentences, as sides or as vectors
-    of their values hands over `sentences`, `sides` or `vectors`.
+    of their values hands over `sentences`, `sides` or `vectors`. `shuffled_on_disk` says that rows lie in a random
+    order, so that training may read them block by block.
     """
 
     def __init__(
@@ -51,14 +54,13 @@ class SplitReader:
         members: Members | None = None,
         sides: Sides | None = None,
         vectors: ValueVectors | None = None,
+        shuffled_on_disk: bool = False,
     ) -> None:
-        first = splits[0]
-        together = len(splits) > 1
-        self.value_ids = np.concatenate([split.value_ids for split in splits]) if together else first.value_ids
-        self.labels = np.concatenate([split.labels for split in splits]) if together else first.labels
-        self.weights: np.ndarray | None = None
-        if first.weights is not None:
-            self.weights = np.concatenate([split.weights for split in splits if split.weights is not None])
+        self.value_ids = chained([split.value_ids for split in splits])
+        self.labels = chained([split.labels for split in splits])
+        weights = [split.weights for split in splits if split.weights is not None]
+        self.weights = chained(weights) if weights else None
+        self.shuffled_on_disk = shuffled_on_disk
         self.embedding_rows = embedding_rows
         self.oov_rows = int(statistics.offsets[-1]) + np.arange(statistics.num_fields)
         self.list_fields = [field for field, pooling in enumerate(statistics.pooling) if pooling is not None]
@@ -72,6 +74,11 @@ class SplitReader:
 
     def __len__(self) -> int:
         return len(self.value_ids)
+
+    @property
+    def row_bytes(self) -> int:
+        """Of a row's value indices."""
+        return 4 * len(self.oov_rows)
 
     @property
     def reads_sentences(self) -> bool:
@@ -149,13 +156,18 @@ class SplitReader:
         return (draws < masking.rate) & allowed
 
     def in_order(self, batch_size: int) -> Iterator[ClickBatch]:
-        """Every row once, for scoring: in row order, or by sentence length where words are read."""
-        order = np.arange(len(self))
-        if self.reads_sentences:
-            order = np.argsort(self.lengths(order), kind="stable")
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            yield self.batch(rows, self.ids(rows))
+        """Every row once, for scoring: in row order, or by sentence length where words are read.
+
+        Rows are sorted by length some at a time, so that memory and what is read from disk are bounded.
+        """
+        at_once = max(1, _ROWS_SORTED_AT_ONCE // batch_size) * batch_size
+        for first in range(0, len(self), at_once):
+            order = np.arange(first, min(first + at_once, len(self)))
+            if self.reads_sentences:
+                order = order[np.argsort(self.lengths(order), kind="stable")]
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                yield self.batch(rows, self.ids(rows))
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Tokens of each row's sentence, or of those of its sides together, int64 (rows,)."""

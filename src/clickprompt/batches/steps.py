@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from clickprompt.batches.blocks import recut, rows_by_block
 from clickprompt.batches.reader import Masking, SplitReader
 from clickprompt.batches.row_ids import RowIds
 from clickprompt.contracts import ClickBatch, Hidden
@@ -20,7 +21,7 @@ class TrainingSteps:
 
     The rows of an optimizer step are a uniform draw, whatever their sentences' lengths; only within the step are they
     sorted by length and cut into micro-batches, so that these hold few lengths and the gradient is that of a random
-    batch.
+    batch. Rows that lie shuffled on disk are read block by block: see `BlockOrder` for what that does to the draw.
     """
 
     def __init__(
@@ -44,14 +45,18 @@ class TrainingSteps:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[list[ClickBatch]]:
         """The micro-batches of each optimizer step from `start` on; which rows they hold does not depend on it."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.reader))[start * self.batch_size :]
         chunk = max(1, _ROWS_GATHERED_AT_ONCE // self.batch_size) * self.batch_size
-        for start in range(0, len(order), chunk):
-            rows = order[start : start + chunk]
+        for rows in recut(self._order(epoch, start * self.batch_size), chunk):
             ids = self.reader.ids(rows, self.oov_dropout, self.seed, epoch)
             for low in range(0, len(rows), self.batch_size):
                 high = min(low + self.batch_size, len(rows))
                 yield self._micro_batches(rows[low:high], ids.slice(low, high), epoch)
+
+    def _order(self, epoch: int, first: int) -> Iterator[np.ndarray]:
+        """Row numbers of an epoch from its `first` on, piece by piece."""
+        if self.reader.shuffled_on_disk:
+            return rows_by_block(self.reader, self.seed, epoch, first)
+        return iter([np.random.default_rng([self.seed, epoch]).permutation(len(self.reader))[first:]])
 
     def _micro_batches(self, rows: np.ndarray, ids: RowIds, epoch: int) -> list[ClickBatch]:
         if not self.reader.reads_sentences:

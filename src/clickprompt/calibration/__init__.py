@@ -4,6 +4,7 @@ from clickprompt.calibration.file import CALIBRATION_FILE, read_calibrator, writ
 from clickprompt.calibration.fit import CalibrationKind, Calibrator, Fitted, fit_calibrator
 from clickprompt.calibration.isotonic import IsotonicCalibrator
 from clickprompt.calibration.platt import PlattCalibrator
+from clickprompt.calibration.sampling import sampling_shift, shift_calibrator, shifted
 
 __all__ = [
     "CALIBRATION_FILE",
@@ -14,5 +15,8 @@ __all__ = [
     "PlattCalibrator",
     "fit_calibrator",
     "read_calibrator",
+    "sampling_shift",
+    "shift_calibrator",
+    "shifted",
     "write_calibrator",
 ]

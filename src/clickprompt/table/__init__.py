@@ -6,8 +6,9 @@ from clickprompt.table.config import DataConfig, SplitConfig
 from clickprompt.table.fresh_rows import FreshRows, read_fresh_rows
 from clickprompt.table.growth import Growth, grow
 from clickprompt.table.members import PADDING, Members, padded
-from clickprompt.table.prepare import find_prepared_table, inputs_fingerprint, prepare_table
+from clickprompt.table.prepare import find_prepared_table, prepare_table
 from clickprompt.table.prepared import PreparedTable, Split
+from clickprompt.table.recorded import inputs_fingerprint
 from clickprompt.table.row_encoder import EncodedCells, RowEncoder
 from clickprompt.table.score_as import score_text
 from clickprompt.table.sources import SOURCES, FilesSource, MovieLens1MSource, MovieLens100KSource, read_rows

@@ -32,9 +32,9 @@ def arrow_lists(texts: Sequence[str], lists: Members) -> pa.Array:
     return pa.LargeListArray.from_arrays(arrow_numbers(lists.offsets), items)
 
 
-def joined_lists(texts: Sequence[str], lists: Members) -> pa.Array:
-    """An Arrow array of each list's texts, joined by ", "."""
-    return pc.binary_join(arrow_lists(texts, lists), arrow_texts([", "])[0])
+def joined_lists(texts: Sequence[str], lists: Members, between: str = ", ") -> pa.Array:
+    """An Arrow array of each list's texts, joined."""
+    return pc.binary_join(arrow_lists(texts, lists), arrow_texts([between])[0])
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

@@ -20,6 +20,8 @@ MAX_BAD_SHARE = 0.01
 _FIRST = 3
 """Bad rows that an error and a manifest quote."""
 _LINES = "unreadable lines"
+_MOST = 1_000_000
+"""Bad rows that are kept in mind while more rows are to come; more end preparing."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ class BadRows:
         self.seen = 0
         """Rows read so far, bad ones among them."""
         self.rows: list[BadRow] = []
+        self.more_to_come = False
+        """Whether rows are still being read, so that the share of bad ones is not known yet."""
+
+    def forget(self) -> None:
+        """Begin anew: all rows will be read again."""
+        self.seen, self.rows = 0, []
+
+    def in_order(self) -> None:
+        """Sort them by place, each file where it came first."""
+        files = {name: place for place, name in enumerate(dict.fromkeys(bad.file for bad in self.rows))}
+        self.rows.sort(key=lambda bad: (files[bad.file], bad.row))
 
     @property
     def skips(self) -> bool:
@@ -73,13 +86,13 @@ class BadRows:
         self.check(len(self.rows) - len(rows) + (len(rows) if found is None else found))
 
     def too_many(self, more: int) -> bool:
-        """Whether so many more would be too many; only once all files were read."""
-        return len(self.rows) + more > self.max_share * self.seen
+        """Whether so many more would be too many."""
+        return len(self.rows) + more > (_MOST if self.more_to_come else self.max_share * self.seen)
 
     def check(self, found: int | None = None) -> None:
         """Raise ClickPromptError that counts the rows and quotes the first where there are too many."""
         found = len(self.rows) if found is None else found
-        if found <= self.max_share * self.seen:
+        if found <= (_MOST if self.more_to_come else self.max_share * self.seen):
             return
         quoted = "; ".join(map(str, self.rows[:_FIRST]))
         raise ClickPromptError(

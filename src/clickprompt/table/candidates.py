@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from clickprompt.contracts import Field
 from clickprompt.table.buckets import Buckets, fit_edges
-from clickprompt.table.factors import Factors
+from clickprompt.table.factors import Factors, text_ranks
 from clickprompt.table.hashing import hash_names, hashes
 from clickprompt.table.lists import ListFactors
 from clickprompt.table.members import Members
@@ -50,7 +48,8 @@ def find_candidates(
         names = factors.items if field.hash_rows is None else hash_names(field.hash_rows)
         held = _rows_holding(factors.members, of_item, counts, len(names))
         if field.hash_rows is None:
-            return Candidates(names, held, ranking(names, held), int((held >= min_count).sum()), None, of_item)
+            order = ranking(text_ranks(names), held)
+            return Candidates(names, held, order, int((held >= min_count).sum()), None, of_item)
         return Candidates(names, held, _identity(names), len(names), None, of_item)
     if field.hash_rows is not None:
         names, hashed = hash_names(field.hash_rows), hashes(factors.texts, field.hash_rows)
@@ -60,21 +59,15 @@ def find_candidates(
         edges = fit_edges(numbers, counts, numeric_buckets)
         buckets, names = Buckets.over(edges, numbers), Buckets.texts(edges)
         held = _summed(buckets, counts, len(names))
-        return Candidates(names, held, ranking(names, held), int((held >= min_count).sum()), buckets, edges=edges)
-    texts = factors.texts
-    return Candidates(texts, counts, ranking(texts, counts), int((counts >= min_count).sum()), _identity(texts))
+        order = ranking(text_ranks(names), held)
+        return Candidates(names, held, order, int((held >= min_count).sum()), buckets, edges=edges)
+    texts, order = factors.texts, ranking(factors.ranks, counts)
+    return Candidates(texts, counts, order, int((counts >= min_count).sum()), _identity(texts))
 
 
-def ranking(texts: Sequence[str], counts: np.ndarray) -> np.ndarray:
-    """int64: the most frequent first, equals by text."""
-    return np.lexsort([text_ranks(texts), -counts])
-
-
-def text_ranks(texts: Sequence[str]) -> np.ndarray:
-    """int32: place of each text in the order of their code points."""
-    ranks = np.empty(len(texts), dtype=np.int32)
-    ranks[pc.sort_indices(pa.array(texts, pa.large_string())).to_numpy()] = np.arange(len(texts), dtype=np.int32)
-    return ranks
+def ranking(ranks: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """int64: the most frequent first, equals by their `ranks`, as of texts."""
+    return np.lexsort([ranks, -counts])
 
 
 def _identity(texts: Sequence[str]) -> np.ndarray:

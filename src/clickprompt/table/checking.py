@@ -25,12 +25,16 @@ class CheckedTable:
     """uint8 (rows,)"""
     weights: np.ndarray | None
     """float32 (rows,)"""
+    times: np.ndarray | None
+    """int64 or float64 (rows,), where they were asked for."""
+    dated: bool
+    """Whether times are microseconds since 1970."""
     factors: list[Factors]
     """One a field."""
 
 
-def check_cells(table: RawTable, bad: BadRows, *, by_time: bool) -> CheckedTable:
-    """Labels, weights and fields, and times where rows go `by_time`.
+def check_cells(table: RawTable, bad: BadRows, *, by_time: bool, dated: bool | None = None) -> CheckedTable:
+    """Labels, weights and fields, and times where rows go `by_time`; `dated`: what times of earlier rows are.
 
     Raises ClickPromptError for the first cell that cannot be used; where bad rows are left out, for too many of them,
     and for columns of which no cell could be used.
@@ -38,9 +42,8 @@ def check_cells(table: RawTable, bad: BadRows, *, by_time: bool) -> CheckedTable
     while True:
         try:
             labels, weights = columns.labels(table), columns.weights(table)
-            if by_time and bad.skips:  # else those who sort by it check it
-                columns.timestamps(table)
-            return CheckedTable(table, labels, weights, columns.field_factors(table))
+            times, are_dates = columns.timestamps(table, dated) if by_time else (None, False)
+            return CheckedTable(table, labels, weights, times, are_dates, columns.field_factors(table))
         except columns.BadCells as found:
             if not bad.skips:
                 raise

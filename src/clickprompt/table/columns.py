@@ -66,10 +66,11 @@ def weights(table: RawTable) -> np.ndarray | None:
     return values.astype(np.float32)
 
 
-def timestamps(table: RawTable) -> np.ndarray:
-    """int64 or float64 (rows,) of a table that has a timestamp: later is larger; dates become microseconds.
+def timestamps(table: RawTable, dated: bool | None = None) -> tuple[np.ndarray, bool]:
+    """int64 or float64 (rows,) of a table that has a timestamp, later is larger; and whether they are dates.
 
-    Raises ClickPromptError for one that is missing or no time.
+    Dates become microseconds since 1970. `dated`: whether they are, where other rows of the same table have shown it;
+    else the column itself does. Raises ClickPromptError for one that is missing or no time.
     """
     import polars as pl
 
@@ -80,18 +81,24 @@ def timestamps(table: RawTable) -> np.ndarray:
             f"{table.provenance.files[0]}: column {table.timestamp!r} holds lists or mappings; expected numbers, dates "
             "or ISO 8601 texts"
         )
-    if column.dtype.is_temporal() and column.dtype != pl.Time and column.dtype != pl.Duration:
+    temporal = column.dtype.is_temporal() and column.dtype != pl.Time and column.dtype != pl.Duration
+    if temporal:
+        if dated is False:
+            _refuse(table, table.timestamp, column.is_not_null().to_numpy(), "expected a number, as in other rows")
         column = column.cast(pl.Datetime("us")).cast(pl.Int64)
     whole = _strings(column).cast(pl.Int64, strict=False) if not column.dtype.is_float() else column
-    if column.dtype.is_integer() or not (whole.is_null().any() or column.dtype.is_float()):
+    if column.dtype.is_integer() or not (dated or whole.is_null().any() or column.dtype.is_float()):
         _refuse(table, table.timestamp, whole.is_null().to_numpy(), "every row needs a time")
-        return whole.to_numpy()
+        if dated and not temporal:
+            _refuse(table, table.timestamp, whole.is_not_null().to_numpy(), "expected a date, as in other rows")
+        return whole.to_numpy(), temporal
     values = _floats(column)
     numbers = np.isfinite(values)
-    if numbers.any() and (column.dtype.is_float() or numbers.mean() >= 0.5):  # else they stand among dates
+    enough = numbers.any() and (column.dtype.is_float() or numbers.mean() >= 0.5)
+    if dated is False or (enough and not dated):  # else they stand among dates
         _refuse(table, table.timestamp, ~numbers, "expected a number, as in other rows")
-        return values
-    return _mapped(table, table.timestamp, _microseconds, np.int64)
+        return values, False
+    return _mapped(table, table.timestamp, _microseconds, np.int64), True
 
 
 def field_factors(table: RawTable) -> list[Factors]:

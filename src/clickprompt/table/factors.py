@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,22 @@ class Factors:
     """int32 (rows,)"""
     texts: list[str]
 
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """int32 (distinct,): place of each in the order of their texts."""
+        return text_ranks(self.texts)
+
     def numbers(self) -> np.ndarray:
         """float64 (distinct,): the texts as numbers, NaN where missing; the same whatever width a file had."""
         return numbers_of(self.texts)
+
+
+def text_ranks(texts: Sequence[str] | pa.Array) -> np.ndarray:
+    """int32: place of each text in the order of their code points."""
+    ranks = np.empty(len(texts), dtype=np.int32)
+    array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
+    ranks[numbers(pc.sort_indices(array))] = np.arange(len(texts), dtype=np.int32)
+    return ranks
 
 
 def numbers_of(texts: Sequence[str]) -> np.ndarray:

@@ -10,13 +10,16 @@ from clickprompt.contracts import Progress, TableSchema
 from clickprompt.table.bad_rows import BadRows
 from clickprompt.table.checking import check_cells
 from clickprompt.table.config import SplitConfig
+from clickprompt.table.duplicates import repeated
 from clickprompt.table.factors import Factors
 from clickprompt.table.lists import ListFactors
 from clickprompt.table.members import Members, offsets_of
 from clickprompt.table.prepared import Split
+from clickprompt.table.rows import row_hashes
 from clickprompt.table.score_as import score_text, with_score_texts
 from clickprompt.table.sources.files import FilesSource
-from clickprompt.table.splitting import Order, first_of_equals, ordered_rows, tie_keys
+from clickprompt.table.splitting import ordered_rows
+from clickprompt.table.time_order import tie_keys
 from clickprompt.table.vocabulary import Vocabulary
 
 
@@ -95,10 +98,10 @@ def read_fresh_rows(source: FilesSource, split: SplitConfig, bad: BadRows, progr
     Raises ClickPromptError for anything amiss, with file and row, as far as `bad` does not leave such rows out.
     """
     raw = source.read(progress, bad)
-    order: Order = "time" if raw.timestamp else "shuffle"
-    checked = check_cells(raw, bad, by_time=order == "time")
+    checked = check_cells(raw, bad, by_time=raw.timestamp is not None)
     table, labels, weights = checked.raw, checked.labels, checked.weights
     factors = with_score_texts(table.schema, checked.factors)
-    kept = first_of_equals(table, order) if split.drop_duplicates else np.arange(table.frame.height)
-    ordered = ordered_rows(split, table, order, kept, tie_keys(factors, labels, weights))
+    every = np.arange(table.frame.height)
+    kept = every[~repeated(row_hashes(table.frame))] if split.drop_duplicates else every
+    ordered = ordered_rows(split, checked.times, kept, tie_keys(factors, labels, weights))
     return FreshRows(table.schema, factors, labels.astype(np.float32), weights, ordered, bool(table.timestamp))

@@ -12,7 +12,7 @@ from clickprompt.contracts import MOST_ROWS, Field
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.buckets import Buckets
 from clickprompt.table.candidates import find_candidates, ranking
-from clickprompt.table.factors import Factors
+from clickprompt.table.factors import Factors, text_ranks
 from clickprompt.table.members import offsets_of
 from clickprompt.table.score_as import score_text
 from clickprompt.table.vocabulary import Vocabulary, field_statistics
@@ -61,7 +61,7 @@ def grow(
             scored = None if field.score_as is None else score_text(field)
             fixed = np.array([text == scored for text in after.texts], dtype=bool)
             after = after.take(np.flatnonzero((after.ages < drop_unseen) | fixed))
-        fields.append(after if keep_order else after.take(ranking(after.texts, after.counts)))
+        fields.append(after if keep_order else after.take(ranking(text_ranks(after.texts), after.counts)))
     return _numbered(vocabulary, fields)
 
 

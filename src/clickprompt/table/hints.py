@@ -22,33 +22,25 @@ def data_hints(
     schema: TableSchema,
     values: Values,
     factors: Sequence[Factors],
-    splits: Mapping[SplitName, np.ndarray],
-    ids: Mapping[SplitName, np.ndarray],
-    labels: np.ndarray,
+    of_classes: Sequence[np.ndarray],
+    of_test: Sequence[np.ndarray],
+    overlap: Mapping[SplitName, float],
 ) -> dict[str, Any]:
     """What was measured, and under `hints` a sentence for each figure beyond its limit.
 
-    `splits`: row numbers of each split; `ids`: int32 (rows, fields), their value indices; `labels`: uint8 (all rows,).
+    For each field, by code: `of_classes`, the `class_counts` of training rows; `of_test`, int64, test rows.
     `fields`, by name: `auc` (alone, on training rows, see `lone_auc` and `number_auc`), `most_common` (share of
     training rows with one value), `unseen_test` (share of test rows whose value no training row holds, whose number
     lies outside training's; None for lists and hashed fields, where a row learns from parts of it). `overlap`: share of
     validation and test rows that equal a training row in every field.
     """
-    train, test = splits["train"], splits["test"]
-    clicks = labels[train]
     fields = {
-        field.name: _measured(field, factor, values.embedding_rows[of_code], train, test, clicks)
-        for field, factor, of_code in zip(schema.fields, factors, values.value_of_code, strict=True)
+        field.name: _measured(field, factor, values.embedding_rows[of_code], counts, test)
+        for field, factor, of_code, counts, test in zip(
+            schema.fields, factors, values.value_of_code, of_classes, of_test, strict=True
+        )
     }
-    overlap = _overlap(ids["train"], {name: rows for name, rows in ids.items() if name != "train"})
-    return {"fields": fields, "overlap": overlap, "hints": [*_of_fields(fields), *_of_rows(overlap)]}
-
-
-def class_counts(codes: np.ndarray, labels: np.ndarray, size: int) -> np.ndarray:
-    """int64 (size, 2, 2): even and odd rows of each code, without and with a click."""
-    keys = codes.astype(np.int64) * 4 + labels
-    keys[1::2] += 2
-    return np.bincount(keys, minlength=4 * size).reshape(size, 2, 2)
+    return {"fields": fields, "overlap": dict(overlap), "hints": [*_of_fields(fields), *_of_rows(overlap)]}
 
 
 def lone_auc(counts: np.ndarray) -> float:
@@ -86,9 +78,8 @@ def _auc(scores: np.ndarray, counts: np.ndarray) -> float:
 
 
 def _measured(
-    field: Field, factors: Factors, embedding_rows: np.ndarray, train: np.ndarray, test: np.ndarray, labels: np.ndarray
+    field: Field, factors: Factors, embedding_rows: np.ndarray, counts: np.ndarray, test: np.ndarray
 ) -> dict[str, Any]:
-    counts, of_test = class_counts(factors.codes[train], labels, len(factors.texts)), factors.codes[test]
     rows = counts.sum(axis=(1, 2))
     auc, unseen = lone_auc(counts), None
     if field.kind == "numeric":
@@ -97,48 +88,23 @@ def _measured(
         of_bucket = np.zeros((int(bucket.max()) + 1, 2, 2), dtype=np.int64)
         np.add.at(of_bucket, bucket, counts)
         auc = max(auc, lone_auc(of_bucket), number_auc(counts, numbers))
-        unseen = _outside(numbers, rows, of_test)
+        unseen = _outside(numbers, rows, test)
     elif not field.borrows:
-        unseen = float((rows[of_test] == 0).mean())
+        unseen = float(test[rows == 0].sum() / test.sum())
     return {
         "auc": round(auc, 6),
-        "most_common": round(int(rows.max()) / len(train), 6),
+        "most_common": round(int(rows.max()) / int(rows.sum()), 6),
         "unseen_test": None if unseen is None else round(unseen, 6),
     }
 
 
 def _outside(numbers: np.ndarray, counts: np.ndarray, test: np.ndarray) -> float:
-    """Share of test rows whose number lies outside the range of training rows."""
+    """Share of test rows, so many of each number, whose number lies outside the range of training rows."""
     trained = numbers[(counts > 0) & np.isfinite(numbers)]
     if not len(trained):
         return 0.0
     outside = (numbers < trained.min()) | (numbers > trained.max())
-    return float(outside[test].mean())
-
-
-def _overlap(train: np.ndarray, others: Mapping[SplitName, np.ndarray]) -> dict[SplitName, float]:
-    """Share of the rows of each other split that equal one of the training rows."""
-    import polars as pl
-
-    names = [str(place) for place in range(train.shape[1])]
-    hashes, shares = pl.Series(_row_hashes(train)), {}
-    for split, rows in others.items():
-        alike = pl.Series(_row_hashes(rows)).is_in(hashes.implode()).to_numpy()  # few as a rule, then compared whole
-        found = pl.DataFrame(rows[alike], schema=names, orient="row")
-        if found.height:
-            found = found.join(pl.DataFrame(train, schema=names, orient="row"), on=names, how="semi")
-        shares[split] = round(found.height / len(rows), 6)
-    return shares
-
-
-def _row_hashes(rows: np.ndarray) -> np.ndarray:
-    """uint64 (rows,): equal for equal rows, and hardly ever for others."""
-    hashes = np.zeros(len(rows), dtype=np.uint64)
-    for column in rows.T:
-        hashes ^= column.astype(np.uint64)
-        hashes *= np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
-    return hashes
+    return float(test[outside].sum() / test.sum())
 
 
 def _of_fields(fields: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from clickprompt.contracts import MISSING, Field
 from clickprompt.table.arrow import arrow_lists, arrow_texts, joined_lists, list_lengths, numbers
-from clickprompt.table.factors import CellError, Factors, as_arrow, distinct, factorise, is_list
+from clickprompt.table.factors import CellError, Factors, as_arrow, distinct, factorise, is_list, text_ranks
 from clickprompt.table.members import Members, offsets_of
 
 
@@ -29,6 +30,11 @@ class ListFactors(Factors):
     """Distinct canonical texts of items."""
     members: Members
     """The items of each distinct list, as places in `items`."""
+
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """int32 (distinct,): place of each in the order of their items, for two lists may have one text."""
+        return text_ranks(joined_lists(self.items, self.members, "\0"))
 
 
 def factorise_field(column: Any, field: Field) -> Factors:

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
-from clickprompt.contracts import Progress
-from clickprompt.secrets import masked, masked_values
-from clickprompt.settings import ClickPromptError
-from clickprompt.storage import clear_disk_errors, fingerprint, new_folder, sha256_of, write_file, write_manifest
+from clickprompt.contracts import SPLITS, Progress, SplitName
+from clickprompt.storage import checksums, fingerprint, new_folder, write_file, write_manifest
 from clickprompt.table.bad_rows import BadRows, told
-from clickprompt.table.checking import check_cells
 from clickprompt.table.config import DataConfig
+from clickprompt.table.counting import class_counts, counted
+from clickprompt.table.duplicates import repeated
+from clickprompt.table.factors import Factors
 from clickprompt.table.hints import data_hints
+from clickprompt.table.over_time import over_time
+from clickprompt.table.overlap import overlap
 from clickprompt.table.prepared import FORMAT_VERSION, KIND, MANIFEST, PreparedTable
+from clickprompt.table.recorded import (
+    has_settings,
+    inputs_fingerprint,
+    made_from,
+    recorded,
+    settings_of,
+    write_inputs,
+)
+from clickprompt.table.rows import Rows, read_rows
 from clickprompt.table.score_as import score_values, with_score_texts
+from clickprompt.table.scratch import AT_ONCE, Scratch, blocks, scratch_beside
+from clickprompt.table.shuffled import shuffled_order
 from clickprompt.table.sources.base import InputsNotFound
-from clickprompt.table.splitting import check_splits, chosen_order, first_of_equals, sampled, split_rows, tie_keys
+from clickprompt.table.split_files import write_split
+from clickprompt.table.splitting import check_splits, sampled, split_rows
 from clickprompt.table.summary import summarise
 from clickprompt.table.text_table import write_texts
-from clickprompt.table.values import number_values
+from clickprompt.table.thinning import corrected_weights, thinned
+from clickprompt.table.values import Values, number_values
 from clickprompt.table.vocabulary import buckets_to_json
+
+SHUFFLED_FROM = 2**30
+"""Bytes of training rows' values from which `training_order: auto` shuffles them on disk."""
 
 
 def prepare_table(config: DataConfig, folder: Path, progress: Progress) -> PreparedTable:
@@ -34,19 +52,22 @@ def prepare_table(config: DataConfig, folder: Path, progress: Progress) -> Prepa
     that holds something else: that is never overwritten.
     """
     folder = Path(folder)
-    recorded = _recorded(folder)
+    known = recorded(folder)
     try:
         wanted = inputs_fingerprint(config)
     except InputsNotFound:
-        if recorded is not None and _settings_of(recorded) == config:
+        if known is not None and has_settings(known, config):
             progress.say(f"{folder}: used as it is, for its input files are no longer there to compare")
-            return recorded
+            return known
         config.source.fetch(progress)
         wanted = inputs_fingerprint(config)
-    if recorded is not None and recorded.fingerprint == wanted:
-        return recorded
-    _write(config, folder, wanted, progress)
-    return PreparedTable.open(folder)
+    if known is not None and made_from(folder, known) == wanted:
+        return known
+    with scratch_beside(folder) as scratch:
+        _write(config, folder, scratch, progress)
+    prepared = PreparedTable.open(folder)
+    write_inputs(folder, prepared, config, wanted)
+    return prepared
 
 
 def find_prepared_table(config: DataConfig, folder: Path) -> PreparedTable | None:
@@ -54,116 +75,115 @@ def find_prepared_table(config: DataConfig, folder: Path) -> PreparedTable | Non
 
     Raises ClickPromptError as `prepare_table` does for the folder.
     """
-    recorded = _recorded(folder)
-    if recorded is None:
+    known = recorded(folder)
+    if known is None:
         return None
     try:
-        same = recorded.fingerprint == inputs_fingerprint(config)
+        same = made_from(folder, known) == inputs_fingerprint(config)
     except InputsNotFound:
-        same = _settings_of(recorded) == config
-    return recorded if same else None
+        same = has_settings(known, config)
+    return known if same else None
 
 
-def inputs_fingerprint(config: DataConfig) -> str:
-    """Changes when a setting of the data, the content of an input file or the format of prepared folders does.
-
-    Where the files lie does not count; their endings do, for they may say how a file is read.
-    Raises InputsNotFound where one is not on this machine.
-    """
-    settings = config.model_dump(mode="json", exclude={"source": set(config.source.path_settings)})
-    if config.on_bad_row == "error":  # these decide nothing then
-        del settings["on_bad_row"], settings["max_bad_share"]
-    files = []
-    for file in config.source.inputs():
-        with clear_disk_errors(file.path):
-            files.append([file.part, file.path.suffix, sha256_of(file.path)])
-    return fingerprint({"settings": settings, "files": files, "format_version": FORMAT_VERSION})
-
-
-def _recorded(folder: Path) -> PreparedTable | None:
-    """The folder as it stands; None where there is none, or one of another format version, to be written anew."""
-    if not folder.exists():
-        return None
-    if not folder.is_dir():
-        raise ClickPromptError(f"{folder}: this is a file; a folder to prepare was expected")
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        manifest = None
-    if isinstance(manifest, dict) and manifest.get("kind") == KIND and manifest.get("format_version") != FORMAT_VERSION:
-        return None
-    if not (folder / MANIFEST).exists():
-        if any(folder.iterdir()):
-            raise ClickPromptError(f"{folder}: holds something else than prepared data; choose another folder")
-        return None
-    return PreparedTable.open(folder)
-
-
-def _settings_of(prepared: PreparedTable) -> DataConfig | None:
-    """What a folder was made by, settings that its version did not know at their defaults; None if it knew others."""
-    try:
-        return DataConfig.model_validate(prepared.manifest["settings"])
-    except ValidationError:
-        return None
-
-
-def _write(config: DataConfig, folder: Path, wanted: str, progress: Progress) -> None:
-    report = progress.start("Preparing", 5, "steps")
+def _write(config: DataConfig, folder: Path, scratch: Scratch, progress: Progress) -> None:
     bad = BadRows(config.on_bad_row, config.max_bad_share)
-    table = config.source.read(progress, bad)
-    report(1, f"{table.frame.height:,} rows")
-
-    order = chosen_order(config.split, table)
-    checked = check_cells(table, bad, by_time=order == "time")
-    table, labels, weights = checked.raw, checked.labels, checked.weights
-    factors = with_score_texts(table.schema, checked.factors)
+    catalogue = config.source.catalogue() if config.fit_on == "catalogue" else {}
+    table = read_rows(config.source, config.split, scratch, bad, progress, catalogue)
     quarantine = bad.put_aside(folder)
     if bad.rows:
         progress.say(f"bad rows: {told(bad.summary(quarantine))}")
-    report(2, "cells checked")
 
-    kept = first_of_equals(table, order) if config.split.drop_duplicates else np.arange(table.frame.height)
-    splits = split_rows(config.split, table, order, sampled(config.split, kept), tie_keys(factors, labels, weights))
-    check_splits(splits, labels, weights)
-    report(3, f"split by {order}")
+    report = progress.start("Preparing", 4, "steps")
+    kept = _without_duplicates(table, scratch)
+    splits = split_rows(config.split, table, sampled(config.split, kept), scratch)
+    check_splits(splits, table.labels, table.weights)
+    periods = None
+    if table.order == "time" and table.times is not None:
+        periods = over_time(table.times, table.dated, splits, table.labels)
+    whole_train = len(splits["train"])
+    splits["train"] = thinned(config.negatives, splits["train"], table.labels, config.split.seed, scratch)
+    weights = corrected_weights(config.negatives, splits["train"], table.labels, table.weights, scratch)
+    report(1, f"split by {table.order}")
 
-    values = number_values(table.schema, factors, splits["train"], config.min_count, config.numeric_buckets)
+    factors = with_score_texts(table.schema, table.factors)
+    classes = [class_counts(of.codes, table.labels, splits["train"], len(of.texts)) for of in factors]
+    counts: dict[SplitName, list[np.ndarray]] = {"train": [of.sum(axis=(1, 2)) for of in classes]}
+    for name in ("validation", "test"):
+        counts[name] = [counted(of.codes, splits[name], len(of.texts)) for of in factors]
+    min_count = 0 if config.fit_on == "catalogue" else config.min_count
+    values = number_values(table.schema, factors, counts["train"], min_count, config.numeric_buckets)
     fixed = score_values(table.schema, factors, values)
-    report(4, f"{len(values.texts):,} values")
+    report(2, f"{len(values.texts):,} values")
 
+    shuffled = _shuffles(config, len(splits["train"]), len(factors))
     with new_folder(folder) as temporary:
-        ids = {}
-        for name, rows in splits.items():
-            ids[name] = np.stack(
-                [of[factor.codes[rows]] for of, factor in zip(values.value_of_code, factors, strict=True)], axis=1
-            )
-            np.save(temporary / f"{name}.value_ids.npy", ids[name])
-            np.save(temporary / f"{name}.labels.npy", labels[rows])
-            if weights is not None:
-                np.save(temporary / f"{name}.weights.npy", weights[rows])
-        np.save(temporary / "embedding_rows.npy", values.embedding_rows)
-        np.save(temporary / "train_counts.npy", values.train_counts)
-        if values.members is not None:
-            np.save(temporary / "member_offsets.npy", values.members.offsets)
-            np.save(temporary / "members.npy", values.members.rows)
-        write_texts(temporary / "vocabulary.arrow", values.texts, values.fields)
-        write_file(temporary / "numeric.json", json.dumps(buckets_to_json(values.buckets)) + "\n")
-        checks = data_hints(table.schema, values, factors, splits, ids, labels)
+        _write_values(temporary, values)
+        written = dict(splits)
+        if shuffled:
+            written["train"] = shuffled_order(splits["train"], config.split.seed, scratch.folder)
+        hashes = _write_rows(temporary, written, factors, values, table, weights, scratch)
+        report(3, "rows written")
+        checks = data_hints(table.schema, values, factors, classes, counts["test"], overlap(hashes))
         for hint in checks["hints"]:
             progress.say(f"hint: {hint}")
+        positives = {name: sum(int(table.labels[some].sum()) for some in blocks(rows)) for name, rows in splits.items()}
         content: dict[str, Any] = {
             "schema": table.schema.model_dump(mode="json"),
-            "settings": masked_values(config.model_dump(mode="json")),
-            "fingerprint": wanted,
-            "inputs": [masked(file.name) for file in config.source.inputs()],
-            "order": order,
-            "duplicates_dropped": table.frame.height - len(kept),
+            "settings": settings_of(config),
+            "fingerprint": fingerprint({"settings": settings_of(config), "files": checksums(temporary)}),
+            "order": table.order,
+            "training_order": "shuffled" if shuffled else "split",
+            "duplicates_dropped": len(table) - len(kept),
+            "negatives": {**config.negatives.model_dump(mode="json"), "dropped": whole_train - len(splits["train"])},
             "offsets": values.offsets.tolist(),
             "num_values": len(values.texts),
             "score_as": fixed,
             "bad_rows": bad.summary(quarantine),
             "checks": checks,
-            **summarise(table, values, factors, ids, {name: labels[rows] for name, rows in splits.items()}),
+            "over_time": periods,
+            **summarise(table.schema, values, factors, counts, positives),
         }
         write_manifest(temporary, MANIFEST, content, kind=KIND, version=FORMAT_VERSION)
-    report(5, str(folder))
+    report(4, str(folder))
+
+
+def _without_duplicates(table: Rows, scratch: Scratch) -> np.ndarray:
+    """int64: the first of equal rows, or all where nobody minds equals."""
+    if table.hashes is None:
+        return scratch.numbers([np.arange(len(table))])
+    kept = ~repeated(table.hashes, table.given if table.order == "given" else None)
+    starts = range(0, len(kept), AT_ONCE)
+    return scratch.numbers(start + np.flatnonzero(kept[start : start + AT_ONCE]) for start in starts)
+
+
+def _shuffles(config: DataConfig, rows: int, fields: int) -> bool:
+    """Whether training rows are shuffled on disk."""
+    if config.training_order == "auto":
+        return rows * fields * np.dtype(np.int32).itemsize > SHUFFLED_FROM
+    return config.training_order == "shuffled"
+
+
+def _write_values(folder: Path, values: Values) -> None:
+    np.save(folder / "embedding_rows.npy", values.embedding_rows)
+    np.save(folder / "train_counts.npy", values.train_counts)
+    if values.members is not None:
+        np.save(folder / "member_offsets.npy", values.members.offsets)
+        np.save(folder / "members.npy", values.members.rows)
+    write_texts(folder / "vocabulary.arrow", values.texts, values.fields)
+    write_file(folder / "numeric.json", json.dumps(buckets_to_json(values.buckets)) + "\n")
+
+
+def _write_rows(
+    folder: Path,
+    splits: Mapping[SplitName, np.ndarray],
+    factors: Sequence[Factors],
+    values: Values,
+    table: Rows,
+    weights: np.ndarray | None,
+    scratch: Scratch,
+) -> dict[SplitName, np.ndarray]:
+    """uint64: a hash of each row's values, by split."""
+    return {
+        name: write_split(folder, name, splits[name], factors, values.value_of_code, table.labels, weights, scratch)
+        for name in SPLITS
+    }

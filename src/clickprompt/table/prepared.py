@@ -20,7 +20,7 @@ from clickprompt.table.vocabulary import Vocabulary, buckets_from_json, field_st
 
 MANIFEST = "manifest.json"
 KIND = "prepared folder"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class PreparedTable:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the settings or the input files do."""
+        """Changes when the content of the folder does, or the settings that made it."""
         return str(self.manifest["fingerprint"])
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clickprompt.contracts import SplitName, TableSchema
+from clickprompt.storage import clear_disk_errors, sha256_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,8 +25,20 @@ class InputFile:
     name: str
     """As the user wrote it."""
     path: Path
+    """Where it lies; of a remote file the last part alone."""
     part: SplitName | None = None
     """The split that its rows were given to."""
+    url: str | None = None
+    """Address of a remote file."""
+
+    def fingerprint(self) -> str:
+        """Changes when the content does: SHA-256, of a remote file what its file system tells, without fetching it."""
+        from clickprompt.table.remote import remote_fingerprint
+
+        if self.url is not None:
+            return remote_fingerprint(self.url)
+        with clear_disk_errors(self.path):
+            return sha256_of(self.path)
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from clickprompt.contracts import SPLITS, SplitName
 from clickprompt.settings import ClickPromptError
-from clickprompt.table.candidates import text_ranks
-from clickprompt.table.columns import timestamps
 from clickprompt.table.config import SplitConfig
-from clickprompt.table.factors import Factors
+from clickprompt.table.counting import counted
 from clickprompt.table.raw import RawTable
+from clickprompt.table.scratch import Scratch, blocks
+from clickprompt.table.time_order import Tie, in_time_order, tie_keys
 
-Order = Literal["time", "shuffle", "given"]
+if TYPE_CHECKING:
+    from clickprompt.table.rows import Rows
+
+Order = Literal["time", "shuffle", "user", "given"]
 _SAMPLE_STREAM = 1
 """Draws of the sample, apart from those of the shuffle."""
 
@@ -46,18 +49,6 @@ def chosen_order(config: SplitConfig, table: RawTable) -> Order:
     return config.order
 
 
-def first_of_equals(table: RawTable, order: Order) -> np.ndarray:
-    """int64: rows that no earlier row equals in every column, within its own split where splits are given."""
-    import polars as pl
-
-    row = "\0row"
-    frame = table.frame.with_row_index(row)
-    columns = table.frame.columns
-    ranges = list(table.given.values()) if order == "given" and table.given else [range(frame.height)]
-    parts = (frame[part.start : part.stop].unique(columns, keep="first", maintain_order=True) for part in ranges)
-    return np.concatenate([part[row].cast(pl.Int64).to_numpy() for part in parts])
-
-
 def sampled(config: SplitConfig, rows: np.ndarray) -> np.ndarray:
     """The share of the rows that `config.sample` keeps, to the nearest row, in their own order."""
     if config.sample == 1:
@@ -67,38 +58,64 @@ def sampled(config: SplitConfig, rows: np.ndarray) -> np.ndarray:
     return rows[np.sort(draw)]
 
 
-def split_rows(
-    config: SplitConfig,
-    table: RawTable,
-    order: Order,
-    rows: np.ndarray,
-    ties: Sequence[np.ndarray],
-) -> dict[SplitName, np.ndarray]:
+def split_rows(config: SplitConfig, table: Rows, rows: np.ndarray, scratch: Scratch) -> dict[SplitName, np.ndarray]:
     """int64 row numbers of each split, out of `rows`, in the order that they shall keep.
 
-    Equal times are ordered by `ties` (arrays over all rows, the first counts most).
+    Raises ClickPromptError where rows are to be split by user and no field owns them.
     """
-    if order == "given":
+    if table.order == "given":
         assert table.given is not None
-        return {name: rows[(rows >= part.start) & (rows < part.stop)] for name, part in table.given.items()}
-    rows = ordered_rows(config, table, order, rows, ties)
-    ends = np.cumsum(split_sizes(len(rows), config.ratios))
-    return dict(zip(SPLITS, np.split(rows, ends[:2]), strict=True))
+        ends = np.searchsorted(rows, [table.given[name].stop for name in SPLITS])
+        return _parts(rows, ends[:2])
+    if table.order == "user":
+        parts = by_user(config, table, rows)
+        return {name: _ordered(config, table, part, scratch, shuffle=False) for name, part in parts.items()}
+    rows = _ordered(config, table, rows, scratch, shuffle=True)
+    return _parts(rows, np.cumsum(split_sizes(len(rows), config.ratios))[:2])
 
 
-def ordered_rows(
-    config: SplitConfig, table: RawTable, order: Order, rows: np.ndarray, ties: Sequence[np.ndarray]
-) -> np.ndarray:
+def by_user(config: SplitConfig, table: Rows, rows: np.ndarray) -> dict[SplitName, np.ndarray]:
+    """Whole users to each split, drawn by the seed out of all, sorted by name; sizes as near as they come."""
+    schema = table.schema
+    if schema.group_field is None:
+        raise ClickPromptError(
+            "data.split.order is user, but no field owns rows; set data.source.group_field to the user's field"
+        )
+    factors = table.factors[schema.names.index(schema.group_field)]
+    counts = counted(factors.codes, rows, len(factors.texts))
+    users = np.argsort(factors.ranks, kind="stable")
+    users = np.random.default_rng(config.seed).permutation(users[counts[users] > 0])
+    reached = np.concatenate([[0], np.cumsum(counts[users])])
+    train, validation, _ = split_sizes(len(rows), config.ratios)
+    ends = [int(np.argmin(np.abs(reached - size))) for size in (train, train + validation)]
+    part_of = np.full(len(factors.texts), -1, dtype=np.int8)
+    for part, some in enumerate(np.split(users, ends)):
+        part_of[some] = part
+    chosen = [part_of[factors.codes[some]] for some in blocks(rows)]
+    return {name: rows[np.concatenate([of == part for of in chosen])] for part, name in enumerate(SPLITS)}
+
+
+def _parts(rows: np.ndarray, ends: np.ndarray) -> dict[SplitName, np.ndarray]:
+    return dict(zip(SPLITS, np.split(rows, ends), strict=True))
+
+
+def _ordered(config: SplitConfig, table: Rows, rows: np.ndarray, scratch: Scratch, *, shuffle: bool) -> np.ndarray:
+    """The rows, the earliest first, equal times ordered by `tie_keys`; without times shuffled, or as they are."""
+    if table.times is not None:
+        ties = tie_keys(table.factors, table.labels, table.weights)
+        return scratch.numbers(in_time_order(table.times, rows, ties))
+    if not shuffle:
+        return rows
+    shuffled = scratch.numbers(blocks(rows))
+    np.random.default_rng(config.seed).shuffle(shuffled)
+    return shuffled
+
+
+def ordered_rows(config: SplitConfig, times: np.ndarray | None, rows: np.ndarray, ties: Sequence[Tie]) -> np.ndarray:
     """The rows, int64, the earliest first, equal times ordered by `ties`; shuffled by `config.seed` without times."""
-    if order == "time":
-        return rows[_total_order(timestamps(table)[rows], [tie[rows] for tie in ties])]
+    if times is not None:
+        return np.concatenate([rows[:0], *in_time_order(times, rows, ties)])
     return np.random.default_rng(config.seed).permutation(rows)
-
-
-def tie_keys(factors: Sequence[Factors], labels: np.ndarray, weights: np.ndarray | None) -> list[np.ndarray]:
-    """What orders rows of equal time: fields by text, then label, then weight; nothing of the files' own order."""
-    keys = [text_ranks(factor.texts)[factor.codes] for factor in factors]
-    return [*keys, labels, *([] if weights is None else [weights])]
 
 
 def check_splits(splits: dict[SplitName, np.ndarray], labels: np.ndarray, weights: np.ndarray | None) -> None:
@@ -107,20 +124,11 @@ def check_splits(splits: dict[SplitName, np.ndarray], labels: np.ndarray, weight
     for name, rows in splits.items():
         if not len(rows):
             raise ClickPromptError(f"data.split: the {name} split is empty; {advice}")
-        positives = int(labels[rows].sum())
+        positives = sum(int(labels[some].sum()) for some in blocks(rows))
         if positives in (0, len(rows)):
             raise ClickPromptError(
                 f"data.split: all {len(rows):,} labels of the {name} split are {int(positives > 0)}; "
                 f"both classes are needed: {advice}"
             )
-        if weights is not None and not weights[rows].any():
+        if weights is not None and not any(weights[some].any() for some in blocks(rows)):
             raise ClickPromptError(f"data.split: all weights of the {name} split are 0; nothing of it would count")
-
-
-def _total_order(times: np.ndarray, ties: Sequence[np.ndarray]) -> np.ndarray:
-    order = np.argsort(times, kind="stable")
-    equal = times[order][1:] == times[order][:-1]
-    tied = order[np.concatenate([equal, [False]]) | np.concatenate([[False], equal])]
-    places = np.flatnonzero(np.isin(order, tied, assume_unique=True))
-    order[places] = tied[np.lexsort([*(tie[tied] for tie in reversed(ties)), times[tied]])]
-    return order

@@ -44,9 +44,13 @@ class Values:
 
 
 def number_values(
-    schema: TableSchema, factors: Sequence[Factors], train: np.ndarray, min_count: int, numeric_buckets: int
+    schema: TableSchema,
+    factors: Sequence[Factors],
+    counts_of: Sequence[np.ndarray],
+    min_count: int,
+    numeric_buckets: int,
 ) -> Values:
-    """Number the values of each field; everything fitted is fitted on the rows `train`.
+    """Number the values of each field by how many training rows hold them, int64 (distinct,) a field.
 
     Raises ClickPromptError where hashed fields ask for more embedding rows than there are numbers.
     """
@@ -56,7 +60,6 @@ def number_values(
             f"hash_rows of all fields, and an OOV row each, come to {hashed + len(schema.fields):,} embedding rows; at "
             f"most {MOST_ROWS:,} fit: lower hash_rows"
         )
-    counts_of = [np.bincount(factor.codes[train], minlength=len(factor.texts)) for factor in factors]
     candidates = [
         find_candidates(field, factor, counts, min_count, numeric_buckets)
         for field, factor, counts in zip(schema.fields, factors, counts_of, strict=True)
@@ -83,7 +86,7 @@ def number_values(
         row_of_candidate = found.row_of(int(offsets[place]), owned + place)
         index = np.empty(len(factor.texts), dtype=np.int32)
         if field.borrows:
-            rest = ranking(factor.texts, counts_of[place])
+            rest = ranking(factor.ranks, counts_of[place])
         else:
             index[found.order[: found.earned]] = offsets[place] + np.arange(found.earned)
             rest = found.order[found.earned :]

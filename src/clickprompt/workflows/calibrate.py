@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from clickprompt.calibration import Calibrator, fit_calibrator
+from clickprompt.calibration import CalibrationKind, Calibrator, fit_calibrator, shift_calibrator, shifted
 from clickprompt.contracts import Progress
 from clickprompt.evaluation import expected_calibration_error, log_loss, probabilities_of
 from clickprompt.workflows.seeds import seed_for
@@ -23,7 +24,31 @@ class Calibration:
 
     calibrator: Calibrator
     record: dict[str, Any]
-    """`asked`, `calibrator`; log loss and expected calibration error on validation rows, before and cross-fitted."""
+    """`asked`, `calibrator`; log loss and expected calibration error on validation rows, before and cross-fitted. Of a
+    shift, its size."""
+
+
+def calibration_of(
+    kind: CalibrationKind,
+    labels: npt.ArrayLike,
+    logits: Callable[[], npt.ArrayLike],
+    weights: npt.ArrayLike | None,
+    shift: float,
+    seed: int,
+    model: str,
+    progress: Progress,
+) -> Calibration | None:
+    """What a bundle puts between logit and probability: the calibrator asked for, else the shift, else nothing.
+
+    A calibrator is fitted on validation rows, all of which are kept, so it takes the place of the shift that training
+    on a share of the rows without a click calls for. `logits` of validation rows are asked for where one is fitted.
+    """
+    if kind != "none":
+        return calibrate(kind, labels, logits(), weights, seed, model, progress, shift)
+    if not shift:
+        return None
+    progress.say(f"calibrate {model}: logits shifted by {shift:+.4f}, for training rows without a click were left out")
+    return Calibration(shift_calibrator(shift), {"asked": kind, "calibrator": "shift", "shift": shift})
 
 
 def calibrate(
@@ -34,10 +59,15 @@ def calibrate(
     seed: int,
     model: str,
     progress: Progress,
+    shift: float = 0.0,
 ) -> Calibration:
-    """Fit on all validation rows and say what such a fit does to log loss on rows that it has not seen."""
+    """Fit on all validation rows and say what such a fit does to log loss on rows that it has not seen.
+
+    `shift`: what these logits would be shifted by without a calibrator; the record's figures before are of that.
+    """
     calibrator, note = fit_calibrator(kind, labels, logits, weights)
-    both = (np.asarray(logits, dtype=np.float64), cross_fitted(kind, labels, logits, weights, seed))
+    before = shifted(np.asarray(logits, dtype=np.float64), shift)
+    both = (before, cross_fitted(kind, labels, before, weights, seed))
     losses = [log_loss(labels, z, weights=weights) for z in both]
     errors = [expected_calibration_error(labels, probabilities_of(z), weights=weights) for z in both]
     if note is not None:

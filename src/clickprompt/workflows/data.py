@@ -47,6 +47,7 @@ class Data:
             self.table.members,
             Sides(self._words, self.table.schema) if reads == "sides" else None,
             self.vectors if reads == "values" else None,
+            shuffled_on_disk="train" in splits and self.table.manifest.get("training_order") == "shuffled",
         )
 
     @property
@@ -90,7 +91,7 @@ def _with_words(recipe: Recipe, table: PreparedTable, tokenizer: LanguageTokeniz
     language = recipe.language_model
     if language is None or tokenizer is None:
         return Data(table)
-    sentences = _sentences(table, tokenizer, language, progress)
+    sentences = tokenized(table, tokenizer, language, progress)
     first = table.split("train").value_ids[:1]  # says at once where max_length has no room for field names
     if "sentence" in recipe.all_reads:
         sentences.lay_out(first)
@@ -119,9 +120,10 @@ def _token_folder(table: PreparedTable, tokenizer: LanguageTokenizer, config: La
     return table.folder.parent / f"{table.folder.name}.tokens" / f"{table.fingerprint}-{key}"
 
 
-def _sentences(
+def tokenized(
     table: PreparedTable, tokenizer: LanguageTokenizer, config: LanguageModelConfig, progress: Progress
 ) -> Sentences:
+    """The words of a prepared folder as tokens, made beside it where they are not there yet."""
     folder = _token_folder(table, tokenizer, config)
     texts, fields = table.value_texts
     if not folder.exists():

@@ -10,6 +10,7 @@ import numpy as np
 
 from clickprompt.batches import SplitReader, TrainingSteps, sentences_at_once
 from clickprompt.bundle import read_bundle_manifest, save_bundle
+from clickprompt.calibration import shifted
 from clickprompt.contracts import Progress
 from clickprompt.ctr import count_parameters
 from clickprompt.evaluation import auc, log_loss
@@ -28,10 +29,11 @@ from clickprompt.training import (
     train,
 )
 from clickprompt.workflows.build import new_method
-from clickprompt.workflows.calibrate import Calibration, calibrate
+from clickprompt.workflows.calibrate import Calibration, calibration_of
 from clickprompt.workflows.checkpointing import checkpoints_of, forget_checkpoints, guard_of
 from clickprompt.workflows.compiling import compile_interaction, compiled
 from clickprompt.workflows.data import Data
+from clickprompt.workflows.negatives import negatives_of, shift_of
 from clickprompt.workflows.pretrain import STEP as PRETRAINED
 from clickprompt.workflows.pretrain import (
     load_pretrained,
@@ -53,7 +55,7 @@ def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
     """Fingerprint of everything that decides a model's weights; its calibrator is fitted after them."""
     config, pretrained = finetuning_config(recipe, model), recipe.starts_pretrained(model)
     words = recipe.tunes_words(model)
-    inputs = {
+    inputs: dict[str, Any] = {
         "model": model,
         "start": pretraining_inputs(recipe, data) if pretrained else None,
         "data": data.table.fingerprint,
@@ -71,6 +73,8 @@ def finetuning_inputs(recipe: Recipe, model: ModelName, data: Data) -> str:
         }
     if recipe.reads(model) == "values":
         inputs["vectors"] = VECTORS
+    if shift := shift_of(negatives_of(data.table)):
+        inputs["shift"] = shift
     return inputs_of(**inputs)
 
 
@@ -107,7 +111,7 @@ def finetune(recipe: Recipe, model: ModelName, run: RunFolder, data: Data, progr
         return
     check_tuning(recipe, config)
     served = recipe.served(model)
-    check_resources(recipe, served, config, data, run, f"finetune {model}", progress)
+    check_resources(recipe, served, config, data.table.statistics, run.path, f"finetune {model}", progress)
     method = new_method(served, recipe, data)
     pretrain_seconds = 0.0
     if recipe.starts_pretrained(model):
@@ -187,6 +191,7 @@ def _train(
     # the items would win on rows whose position is fixed.
     validation_rows = data.reader(["validation"], reads=reads)
     labels, weights = np.asarray(validation_rows.labels), validation_rows.weights
+    shift = shift_of(negatives_of(data.table))
 
     def validation_logits(reader: SplitReader) -> np.ndarray:
         told = progress.start(f"validate {model}", len(reader), "rows") if words else None
@@ -194,7 +199,7 @@ def _train(
 
     def measure() -> dict[str, float]:
         logits = validation_logits(validation_rows)
-        return {"auc": auc(labels, logits), "log_loss": log_loss(labels, logits, weights=weights)}
+        return {"auc": auc(labels, logits), "log_loss": log_loss(labels, shifted(logits, shift), weights=weights)}
 
     method.to(device)
     rates = {"ctr": config.ctr_learning_rate, "language": 0.0}
@@ -223,7 +228,9 @@ def _train(
                 checkpoints=checkpoints,
                 guard=guard,
             )
-    if config.calibration == "none":
-        return result, None
-    logits = validation_logits(data.reader(["validation"], reads=reads, scoring=True))
-    return result, calibrate(config.calibration, labels, logits, weights, recipe.seed, model, progress)
+
+    def as_served() -> np.ndarray:
+        return validation_logits(data.reader(["validation"], reads=reads, scoring=True))
+
+    calibration = calibration_of(config.calibration, labels, as_served, weights, shift, recipe.seed, model, progress)
+    return result, calibration

@@ -33,7 +33,8 @@ def _group(folder: Path) -> int | None:
         if limit == "max":
             return None
         statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        used = int((folder / "memory.current").read_text()) - int(statistics["inactive_file"])
+        cached = int(statistics["inactive_file"]) + int(statistics["active_file"])
+        used = int((folder / "memory.current").read_text()) - cached
         return max(0, int(limit) - used)
     except (OSError, ValueError, KeyError):
         return None

@@ -66,7 +66,8 @@ def pretrain(recipe: Recipe, run: RunFolder, data: Data, progress: Progress) -> 
         forget_checkpoints(run, STEP)
         return inputs
     check_tuning(recipe, recipe.pretraining)
-    check_resources(recipe, recipe.method, recipe.pretraining, data, run, "pretrain", progress)
+    statistics = data.table.statistics
+    check_resources(recipe, recipe.method, recipe.pretraining, statistics, run.path, "pretrain", progress)
     method = new_method(recipe.method, recipe, data, pretraining=True)
     with checkpoints_of(recipe, run, STEP, inputs, progress) as checkpoints:
         guard = guard_of(recipe, run, STEP, progress)

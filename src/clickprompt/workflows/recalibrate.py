@@ -10,8 +10,9 @@ import numpy as np
 from clickprompt.bundle import load_bundle, replace_calibrator
 from clickprompt.contracts import Progress
 from clickprompt.training import FinetuneConfig, choose_device
-from clickprompt.workflows.calibrate import calibrate
+from clickprompt.workflows.calibrate import calibration_of
 from clickprompt.workflows.data import Data
+from clickprompt.workflows.negatives import negatives_of, shift_of
 from clickprompt.workflows.recipe import ModelName, Recipe, dump_recipe
 from clickprompt.workflows.runs import RunFolder
 from clickprompt.workflows.scoring import score_rows
@@ -37,13 +38,17 @@ def recalibrate(
 
     `trained` is that summary, made from `inputs`. Stopped half way, bundle and step differ, and this is done again.
     """
-    calibration = None
-    if config.calibration != "none":
-        logits = _validation_logits(recipe, model, config, run, data, progress)
-        rows = data.table.split("validation")
-        calibration = calibrate(
-            config.calibration, np.asarray(rows.labels), logits, rows.weights, recipe.seed, model, progress
-        )
+    rows = data.table.split("validation")
+    calibration = calibration_of(
+        config.calibration,
+        np.asarray(rows.labels),
+        lambda: _validation_logits(recipe, model, config, run, data, progress),
+        rows.weights,
+        shift_of(negatives_of(data.table)),
+        recipe.seed,
+        model,
+        progress,
+    )
     replace_calibrator(
         run.bundle(model),
         None if calibration is None else calibration.calibrator,

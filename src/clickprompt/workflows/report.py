@@ -53,6 +53,8 @@ class DataSummary:
     """A few rows as the language model reads them."""
     left_out: Sequence[str] = ()
     """How many rows could not be used, and the first of them."""
+    down_sampled: str = ""
+    """What was done about training rows without a click."""
     hints: Sequence[str] = ()
     """What of the data may make results look better than they are."""
 

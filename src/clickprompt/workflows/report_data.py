@@ -17,6 +17,7 @@ from clickprompt.text import sentence_of
 from clickprompt.training import choose_device
 from clickprompt.workflows.data import Data
 from clickprompt.workflows.evaluate import test_logits, test_probabilities
+from clickprompt.workflows.negatives import negatives_told
 from clickprompt.workflows.recipe import Recipe, dump_recipe
 from clickprompt.workflows.report import (
     Comparison,
@@ -69,12 +70,20 @@ def gather(
                 test_probabilities(folder, record["model"]),
                 logits=test_logits(folder, record["model"]),
                 weights=test.weights,
-                calibrator=record["calibration"] and record["calibration"]["calibrator"],
+                calibrator=_calibrator(record["calibration"]),
             )
             for record in records
         ],
         environment=environment(recipe),
     )
+
+
+def _calibrator(calibration: dict[str, Any] | None) -> str | None:
+    """What a model's probabilities went through, in words."""
+    if calibration is None:
+        return None
+    shift = calibration.get("shift")
+    return str(calibration["calibrator"]) if shift is None else f"logits shifted by {shift:+.4f}"
 
 
 def summary(data: Data) -> DataSummary:
@@ -101,6 +110,7 @@ def summary(data: Data) -> DataSummary:
         ],
         sentences=example_sentences(data),
         left_out=left_out(counts),
+        down_sampled=negatives_told(data.table),
         hints=counts.get("checks", {}).get("hints", []),
     )
 

@@ -74,7 +74,7 @@ def _learning(name: str, lines: Sequence[Line], title: str) -> Markup | None:
         _draw_lines(axes, lines, marker="o")
         axes.set(xlabel="Step", ylabel=title)
 
-    return _svg(name, f"{title} against the training step", draw) if lines else None
+    return svg_plot(name, f"{title} against the training step", draw) if lines else None
 
 
 def _roc(lines: Sequence[Line]) -> Markup | None:
@@ -83,7 +83,7 @@ def _roc(lines: Sequence[Line]) -> Markup | None:
         _draw_lines(axes, lines)
         axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(0, 1), ylim=(0, 1), aspect="equal")
 
-    return _svg("roc", "ROC curves on test rows", draw) if lines else None
+    return svg_plot("roc", "ROC curves on test rows", draw) if lines else None
 
 
 def _calibration(lines: Sequence[Line]) -> Markup | None:
@@ -96,7 +96,9 @@ def _calibration(lines: Sequence[Line]) -> Markup | None:
         axes.set_aspect("equal")
 
     return (
-        _svg("calibration", "Predicted probability against the share of clicks on test rows", draw) if lines else None
+        svg_plot("calibration", "Predicted probability against the share of clicks on test rows", draw)
+        if lines
+        else None
     )
 
 
@@ -106,7 +108,7 @@ def _draw_lines(axes: Any, lines: Sequence[Line], marker: str = "") -> None:
         axes.plot(
             x,
             y,
-            color=_colour(model),
+            color=series_colour(model),
             linestyle=DASHES[model % len(DASHES)],
             linewidth=1.6,
             marker=marker if few else "",
@@ -114,11 +116,11 @@ def _draw_lines(axes: Any, lines: Sequence[Line], marker: str = "") -> None:
         )
 
 
-def _colour(model: int) -> str:
+def series_colour(model: int) -> str:
     return f"#0a0c{model % COLOURS:02x}"
 
 
-def _svg(name: str, description: str, draw: Callable[[Any], None]) -> Markup:
+def svg_plot(name: str, description: str, draw: Callable[[Any], None]) -> Markup:
     """Draw on fresh axes; the SVG without prolog, metadata, fonts and fixed colours, its ids prefixed by `name`."""
     import matplotlib
     from markupsafe import Markup, escape

@@ -8,23 +8,21 @@ top.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from clickprompt.batches import sentences_at_once
-from clickprompt.contracts import Progress
+from clickprompt.contracts import FieldStatistics, Progress
 from clickprompt.ctr import build_ctr_model, count_parameters
 from clickprompt.language.size import local_size
 from clickprompt.methods import MethodConfig
 from clickprompt.settings import ClickPromptError
 from clickprompt.training import FinetuneConfig, FinetuneWithLanguageModelConfig, PretrainConfig, choose_device
 from clickprompt.training.optimizer import LARGE_TABLE
-from clickprompt.workflows.data import Data
 from clickprompt.workflows.free_memory import free_memory
 from clickprompt.workflows.recipe import Recipe
-from clickprompt.workflows.runs import RunFolder
 from clickprompt.workflows.tuning import language_learning_rate
 
 _NUMBER = 4
@@ -81,19 +79,23 @@ def check_resources(
     recipe: Recipe,
     method: MethodConfig,
     config: PretrainConfig | FinetuneConfig,
-    data: Data,
-    run: RunFolder,
+    statistics: FieldStatistics,
+    folder: Path,
     task: str,
     progress: Progress,
+    *,
+    updates: bool = False,
 ) -> None:
     """Raise ClickPromptError where a training surely does not fit; say so where it is tight.
 
-    Nothing is asked where `guards.check_resources` is false, or where the system does not say what is free.
+    `statistics` of the values that own embedding rows; `folder` for checkpoints and results. `updates`: the weights
+    are in memory already, and no best ones are kept. Nothing is asked where `guards.check_resources` is false, or
+    where the system does not say what is free.
     """
     if not recipe.guards.check_resources:
         return
     device = choose_device(recipe.device)
-    sizes = _sizes(recipe, method, config, data)
+    sizes = _sizes(recipe, method, config, statistics)
     optimizer: str = config.embedding_optimizer
     if optimizer == "auto":
         optimizer = "sparse" if sizes.table >= LARGE_TABLE.get(device.type, LARGE_TABLE["cuda"]) else "dense"
@@ -102,24 +104,30 @@ def check_resources(
     need = needs(
         sizes,
         optimizer,
-        validates=isinstance(config, FinetuneConfig),
+        validates=isinstance(config, FinetuneConfig) and not updates,
         adds_up=at_once < config.batch_size,
         kept=kept,
     )
-    _check_memory(need, optimizer, device, task, progress)
-    _check_disk(need, run.path, task, progress)
+    if updates and device.type == "cpu":
+        need = replace(need, memory=need.memory - need.result)
+    _check_memory(need, optimizer, device, task, progress, updates)
+    _check_disk(need, folder, task, progress, updates)
 
 
-def _check_memory(need: Needs, optimizer: str, device: torch.device, task: str, progress: Progress) -> None:
+def _check_memory(
+    need: Needs, optimizer: str, device: torch.device, task: str, progress: Progress, updates: bool
+) -> None:
     free = free_memory(device)
     if free is None:
         return
     where = "" if device.type == "cpu" else " of the GPU"
     lean = "" if optimizer == "rowwise-adagrad" else ", set embedding_optimizer: rowwise-adagrad"
+    change = f"raise data.min_count, lower ctr_model.embedding_dim{lean}, or set guards.check_resources: false"
+    if updates:
+        change = "free some, train a smaller model anew, or say --no-check-resources"
     if need.memory > free:
         raise ClickPromptError(
-            f"{task}: needs at least {_size(need.memory)} of memory{where}, {_size(free)} are free; raise "
-            f"data.min_count, lower ctr_model.embedding_dim{lean}, or set guards.check_resources: false"
+            f"{task}: needs at least {_size(need.memory)} of memory{where}, {_size(free)} are free; {change}"
         )
     whole = need.memory + (need.checkpoint if device.type == "cpu" else 0)
     if whole > _TIGHT * free:
@@ -128,13 +136,15 @@ def _check_memory(need: Needs, optimizer: str, device: torch.device, task: str, 
         )
 
 
-def _check_disk(need: Needs, folder: Path, task: str, progress: Progress) -> None:
+def _check_disk(need: Needs, folder: Path, task: str, progress: Progress, updates: bool) -> None:
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
     if need.result > free:
+        change = (
+            "or say --no-check-resources" if updates else "choose another --out, or set guards.check_resources: false"
+        )
         raise ClickPromptError(
-            f"{task}: its weights take {_size(need.result)} in {folder}, {_size(free)} are free; free some, choose "
-            "another --out, or set guards.check_resources: false"
+            f"{task}: its weights take {_size(need.result)} in {folder}, {_size(free)} are free; free some, {change}"
         )
     whole = need.result + need.checkpoints
     if whole > _TIGHT * free:
@@ -144,10 +154,9 @@ def _check_disk(need: Needs, folder: Path, task: str, progress: Progress) -> Non
         )
 
 
-def _sizes(recipe: Recipe, method: MethodConfig, config: PretrainConfig | FinetuneConfig, data: Data) -> Sizes:
+def _sizes(recipe: Recipe, method: MethodConfig, config: PretrainConfig | FinetuneConfig, of: FieldStatistics) -> Sizes:
     rows = table = layers = frozen = 0
     if method.has_ctr_model:
-        of = data.table.statistics
         with torch.random.fork_rng(devices=[]):
             model = build_ctr_model(recipe.ctr_model, of.num_fields, of.num_fields, of.pooling)
         rows = of.num_embeddings

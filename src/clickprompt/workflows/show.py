@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clickprompt.calibration import CALIBRATION_FILE, Calibrator, PlattCalibrator, read_calibrator
 from clickprompt.contracts import Field
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.workflows.recipe import dump_recipe, load_recipe
@@ -96,7 +97,6 @@ def slice_results(records: list[dict[str, Any]]) -> None:
 
 def _bundle(folder: Path) -> str:
     from clickprompt.bundle import read_bundle_manifest
-    from clickprompt.calibration import CALIBRATION_FILE, read_calibrator
     from clickprompt.table import Vocabulary
 
     manifest = read_bundle_manifest(folder)
@@ -110,7 +110,7 @@ def _bundle(folder: Path) -> str:
         ("model", str(provenance.get("model", manifest["method"]["kind"]))),
         ("ID model", "none" if ctr_model is None else ctr_model["kind"]),
         ("language model", "none" if language is None else f"{language['name']}, {language['layers'] or 'all'} layers"),
-        ("calibration", "none" if calibrator is None else calibrator.kind),
+        ("calibration", _calibration(calibrator)),
         ("seed", str(provenance.get("seed"))),
         *_updates(provenance),
         *((name.replace("_", " "), f"{value:.4f}") for name, value in manifest["measures"].items()),
@@ -119,6 +119,12 @@ def _bundle(folder: Path) -> str:
     sizes = vocabulary.statistics.offsets[1:] - vocabulary.statistics.offsets[:-1]
     fields = [_field(field, size) for field, size in zip(vocabulary.schema.fields, sizes, strict=True)]
     return _columns(lines) + "fields\n" + _columns(fields)
+
+
+def _calibration(calibrator: Calibrator | None) -> str:
+    if isinstance(calibrator, PlattCalibrator) and calibrator.slope == 1:
+        return f"logits shifted by {calibrator.intercept:+.4f}"
+    return "none" if calibrator is None else calibrator.kind
 
 
 def _updates(provenance: dict[str, Any]) -> list[tuple[str, str]]:
@@ -134,6 +140,7 @@ def _updates(provenance: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _prepared(folder: Path) -> str:
     from clickprompt.table import PreparedTable, left_out
+    from clickprompt.workflows.negatives import negatives_told
 
     table = PreparedTable.open(folder)
     rows = [
@@ -143,6 +150,7 @@ def _prepared(folder: Path) -> str:
     sizes = table.statistics.offsets[1:] - table.statistics.offsets[:-1]
     fields = [_field(field, size) for field, size in zip(table.schema.fields, sizes, strict=True)]
     found = [("bad rows", line) for line in left_out(table.manifest)]
+    found += [("negatives", line)] if (line := negatives_told(table)) else []
     found += [("hint", hint) for hint in table.manifest.get("checks", {}).get("hints", [])]
     return _columns([("prepared", str(folder)), *rows, *found]) + "fields\n" + _columns(fields)
 

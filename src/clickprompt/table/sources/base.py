@@ -11,6 +11,7 @@ from clickprompt.contracts import Progress
 from clickprompt.settings import ClickPromptError, Settings
 from clickprompt.table.bad_rows import BadRows
 from clickprompt.table.raw import InputFile, RawTable
+from clickprompt.table.sources.joined import joined
 
 
 class InputsNotFound(ClickPromptError):
@@ -33,6 +34,8 @@ class PublishedCounts:
     """Distinct values of each field, where they were printed or follow from the release; else empty."""
     source: str
     """Where that stands."""
+    note: str = ""
+    """Why the public files give other counts by every rule that is known; empty where they give these."""
 
 
 class SourceConfig(Settings, ABC):
@@ -49,12 +52,12 @@ class SourceConfig(Settings, ABC):
         """Bring files that `inputs` misses to this machine, where the source knows how."""
         self.inputs()
 
-    @abstractmethod
     def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
-        """Read the files that `inputs` names.
+        """All rows of the files that `inputs` names, at once; a source defines this or `pieces`.
 
         Raises ClickPromptError with file and row for anything amiss; rows are left out where `bad` asks for that.
         """
+        return joined(list(self.pieces(progress, bad or BadRows(), {})))
 
     def pieces(self, progress: Progress, bad: BadRows, types: dict[str, Any]) -> Iterator[RawTable]:
         """What `read` gives, in pieces of bounded size that follow one another; a piece holds rows of one split.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -17,12 +17,25 @@ from platformdirs import user_cache_path
 
 from clickprompt.contracts import Progress
 from clickprompt.settings import ClickPromptError
-from clickprompt.storage import new_folder, read_manifest, sha256_of, write_file, write_manifest
+from clickprompt.storage import (
+    clear_disk_errors,
+    lock,
+    new_folder,
+    read_manifest,
+    sha256_of,
+    write_file,
+    write_manifest,
+)
+from clickprompt.table.sources.resumable import forget, resume
 
 MANIFEST = "cache.json"
 _KIND, _VERSION = "cached data set", 1
-_CONNECT_SECONDS = 10
 _LARGEST_FILE = 2**30
+"""Bytes of a release that is unpacked in memory."""
+_LARGEST_STREAMED = 2**36
+"""Bytes of a file that goes straight to disk; GoodReads' largest is about 11 GB."""
+_checked: dict[Path, tuple[int, int, int]] = {}
+"""Inode, size and time of change of cached files whose SHA-256 this process has found right."""
 
 
 def cache_folder() -> Path:
@@ -32,13 +45,28 @@ def cache_folder() -> Path:
 
 
 def cached(name: str) -> Path | None:
-    """The folder of a data set in the cache; None where it is not there, or no longer what was written."""
+    """The folder of a data set in the cache; None where it is not there, or no longer what was written.
+
+    Each file's SHA-256 is compared with that of the day it came, once in a process as long as it is not touched.
+    """
     folder = cache_folder() / name
     try:
-        read_manifest(folder, MANIFEST, kind=_KIND, version=_VERSION)
+        files = read_manifest(folder, MANIFEST, kind=_KIND, version=_VERSION, check_files=False)["files"]
     except ClickPromptError:
         return None
-    return folder
+    return folder if all(_is_same(folder / file, sha256) for file, sha256 in files.items()) else None
+
+
+def _is_same(path: Path, sha256: str) -> bool:
+    if not path.is_file():
+        return False
+    status = path.stat()
+    seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+    if _checked.get(path) != seen:
+        if sha256_of(path) != sha256:
+            return False
+        _checked[path] = seen
+    return True
 
 
 def store(name: str, files: Mapping[str, bytes], origin: str) -> Path:
@@ -51,27 +79,70 @@ def store(name: str, files: Mapping[str, bytes], origin: str) -> Path:
     return folder
 
 
-def _refuse_plain(url: str) -> None:
-    if not url.lower().startswith("https://"):
-        raise ClickPromptError(f"{url}: not an https address; nothing is fetched from it")
+def fetch_files(
+    name: str, urls: Mapping[str, str], progress: Progress, *, sha256: Mapping[str, str] | None = None
+) -> Path:
+    """The cached folder `name` with a file for each of `urls` (file name → https address), fetched where it is missing.
+
+    Files stream to `<name>.parts` beside it, where a later call goes on with them, and become the folder all at once.
+    Each is checked as soon as it is there: its size against the server's, the inside of a gzip file against its own
+    checksums, and its SHA-256 where `sha256` knows it. Where the publisher names none, the SHA-256 of what came first
+    is recorded and `cached` holds later reads against it: damage is noticed, a file that was wrong from the start only
+    as far as gzip notices. Raises ClickPromptError where a file cannot be had or is another.
+    """
+    if any(PurePosixPath(file).name != file for file in urls):
+        raise ValueError(f"{sorted(urls)}: plain file names were expected")
+    known = cached(name)
+    if known is not None and all((known / file).is_file() for file in urls):
+        return known
+    folder, parts = cache_folder() / name, cache_folder() / f"{name}.parts"
+    with lock(parts):
+        for file, url in urls.items():
+            if not (parts / file).exists():
+                download(url, parts / file, (sha256 or {}).get(file), progress, most=_LARGEST_STREAMED)
+        with new_folder(folder) as temporary, clear_disk_errors(parts):
+            for file in urls:
+                _link(parts / file, temporary / file)
+            write_manifest(temporary, MANIFEST, {"origin": dict(urls)}, kind=_KIND, version=_VERSION)
+        shutil.rmtree(parts, ignore_errors=True)
+    return folder
 
 
-def download(url: str, path: Path, sha256: str, progress: Progress) -> None:
-    """Fetch a file over https and check its SHA-256. Raises ClickPromptError where it cannot be had or is another."""
+def download(url: str, path: Path, sha256: str | None, progress: Progress, *, most: int = _LARGEST_FILE) -> None:
+    """Fetch a file over https, resumably, and check it: gzip inside, and SHA-256 where it is known.
+
+    Raises ClickPromptError where it cannot be had, or is another; then the next call starts anew.
+    """
+    part = path.with_name(f"{path.name}.part")
+    resume(url, part, progress, most=most)
     try:
-        _refuse_plain(url)
-        with urllib.request.urlopen(url, timeout=_CONNECT_SECONDS) as response, path.open("wb") as file:
-            _refuse_plain(response.url)  # after redirections
-            total = int(response.headers.get("Content-Length") or 0) or None
-            done, report = 0, progress.start(f"Downloading {url}", total, "bytes")
-            while block := response.read(1 << 18):
-                done += file.write(block)
-                report(done, "")
-                if done > _LARGEST_FILE:
-                    raise ClickPromptError(f"{url}: larger than any known release; stopped")
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise ClickPromptError(f"{url}: cannot be fetched ({getattr(error, 'reason', error)})") from None
-    _check(sha256_of(path), sha256, url)
+        if path.suffix == ".gz":
+            _check_gzip(part, url)
+        if sha256 is not None:
+            _check(sha256_of(part), sha256, url)
+    except ClickPromptError:
+        forget(part)
+        raise
+    part.replace(path)
+    forget(part)
+
+
+def _check_gzip(path: Path, what: str) -> None:
+    """Raise ClickPromptError unless the file unpacks to its end, with the checksums that stand in it."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(1 << 20):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ClickPromptError(f"{what}: not a whole gzip file ({error}); try again, or get it by hand") from None
+
+
+def _link(path: Path, target: Path) -> None:
+    """A second name, so that no moment of a killed process loses the file; else, where the disk has none, the name."""
+    try:
+        os.link(path, target)
+    except OSError:
+        path.rename(target)
 
 
 def download_wheel(requirement: str, folder: Path, progress: Progress) -> Path:

@@ -1,8 +1,8 @@
-"""Your own files: CSV, TSV, Parquet, Arrow IPC or JSON lines, with fields named in the recipe."""
+"""Your own files: CSV, TSV, Parquet, Arrow IPC or JSON lines, streamed, with fields named in the recipe."""
 
 from __future__ import annotations
 
-import glob
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -10,14 +10,15 @@ import numpy as np
 from pydantic import BeforeValidator, ValidationError, field_validator, model_validator
 from pydantic import Field as Setting
 
-from clickprompt.contracts import SPLITS, Field, Progress, SplitName, TableSchema
+from clickprompt.contracts import SPLITS, Field, Progress, TableSchema
 from clickprompt.settings import ClickPromptError, Settings, did_you_mean
 from clickprompt.table.bad_rows import BadRows
-from clickprompt.table.factors import CellError, factorise
-from clickprompt.table.lists import as_list_column
 from clickprompt.table.raw import InputFile, Provenance, RawTable
-from clickprompt.table.sources.base import InputsNotFound, SourceConfig
-from clickprompt.table.sources.formats import FileFormat, check_encoding, read_rows
+from clickprompt.table.sources.base import SourceConfig, TypesWidened
+from clickprompt.table.sources.formats import FileFormat, FileReader, check_encoding, reader_of
+from clickprompt.table.sources.found_files import found_files
+from clickprompt.table.sources.joined import joined
+from clickprompt.table.sources.one_type import OneType, one_type
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +55,8 @@ class FilesSource(SourceConfig):
 
     kind: Literal["files"] = "files"
     path: Paths | None = None
-    """Files to be split: a path, a pattern such as `clicks-*.parquet`, or a list of these."""
+    """Files to be split: a path, a pattern such as `clicks-*.parquet`, an address such as `s3://bucket/*.parquet`, or a
+    list of these. Texts may be compressed, as `clicks.csv.gz`."""
     train: Paths | None = None
     """Files already split, likewise; then `validation` and `test` are needed too."""
     validation: Paths | None = None
@@ -113,52 +115,74 @@ class FilesSource(SourceConfig):
         return TableSchema(fields=self.fields, group_field=self.group_field or next(users, None))
 
     def inputs(self) -> tuple[InputFile, ...]:
-        """The files that paths and patterns name, sorted within a pattern."""
+        """The files that paths, patterns and addresses name, sorted within a pattern."""
         if self.path is not None:
-            return _find(self.path, None)
-        return tuple(file for split in SPLITS for file in _find(getattr(self, split), split))
+            return found_files(self.path, None)
+        return tuple(file for split in SPLITS for file in found_files(getattr(self, split), split))
 
     def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
-        """Read every file and check that it has the columns."""
-        import polars as pl
-
+        """All pieces in one frame."""
         bad = bad or BadRows()
-        files, frames = self.inputs(), []
-        for file in files:
-            frame = read_rows(
-                file.path,
-                encoding=self.encoding,
-                separator=self.separator,
-                format=self.format,
-                name=file.name,
-                bad=bad,
-            )
-            if not frame.height:
-                raise ClickPromptError(f"{file.name}: the file has no rows")
-            self._check_columns(frame, file)
-            frames.append(frame)
-        frames = self._one_type_a_column(files, frames)
-        heights = tuple(frame.height for frame in frames)
-        bad.seen = sum(heights) + len(bad.rows)
+        types: dict[str, Any] = {}
+        while True:
+            try:
+                pieces = list(self.pieces(progress, bad, types))
+                break
+            except TypesWidened:
+                bad.forget()
         bad.check()
-        numbers = None
-        if bad.rows:
-            numbers = np.concatenate([bad.numbers(f.name, h) for f, h in zip(files, heights, strict=True)])
-        try:
-            frame = pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).splitlines()[0]
-            raise ClickPromptError(f"{files[0].name} and others: columns do not fit together ({reason})") from None
+        return joined(pieces)
+
+    def pieces(self, progress: Progress, bad: BadRows, types: dict[str, Any]) -> Iterator[RawTable]:
+        """Every file in order, checked to have the columns. `types`: by file of JSON lines, what its keys are."""
+        readers = [
+            reader_of(file, encoding=self.encoding, separator=self.separator, format=self.format)
+            for file in self.inputs()
+        ]
+        known = [reader.known_types() for reader in readers]
+        for reader, columns in zip(readers, known, strict=True):
+            if columns is not None:
+                self._check_columns(columns, reader.file)
+        learnt = [
+            types.setdefault(reader.file.name, {}) if columns is None else columns
+            for reader, columns in zip(readers, known, strict=True)
+        ]
+        given: OneType | None = None
+        widened = False
+        for reader, columns, own in zip(readers, known, learnt, strict=True):
+            if widened and columns is not None:
+                continue  # of the files that are left, only JSON lines have something to tell
+            rows = 0
+            for frame, numbers in reader.pieces(own, bad):
+                rows += len(numbers)
+                wanted = self._one_type(readers, learnt)
+                widened = widened or (given is not None and wanted != given)
+                if widened or not len(numbers):
+                    continue
+                given = wanted
+                if wanted.types.keys() >= self._used().keys():  # else a later line has the rest, or the file is refused
+                    yield self._piece(given.conform(frame, reader.file.name, numbers), reader.file, numbers)
+            if not rows:
+                raise ClickPromptError(f"{reader.file.name}: the file has no rows")
+            self._check_columns(own, reader.file)
+        if widened:
+            raise TypesWidened
+
+    def _piece(self, frame: pl.DataFrame, file: InputFile, numbers: np.ndarray) -> RawTable:
         return RawTable(
             frame=frame,
             schema=self.schema_,
-            provenance=Provenance(tuple(file.name for file in files), heights, numbers),
+            provenance=Provenance((file.name,), (frame.height,), numbers),
             label=self.label.column,
             threshold=self.label.threshold,
             weight=self.weight,
             timestamp=self.timestamp,
-            given=None if self.path is not None else _ranges(files, heights),
+            given=None if file.part is None else {file.part: range(frame.height)},
         )
+
+    def _one_type(self, readers: list[FileReader], learnt: list[dict[str, pl.DataType]]) -> OneType:
+        files = [(reader.file.name, types) for reader, types in zip(readers, learnt, strict=True) if types]
+        return one_type(files, list(self._used()), self.fields)
 
     def _used(self) -> dict[str, str]:
         """What each column that is read is used for."""
@@ -166,55 +190,9 @@ class FilesSource(SourceConfig):
         others = {"label": self.label.column, "weight": self.weight, "timestamp": self.timestamp}
         return used | {column: use for use, column in others.items() if column is not None and column not in used}
 
-    def _check_columns(self, frame: pl.DataFrame, file: InputFile) -> None:
+    def _check_columns(self, columns: Iterable[str], file: InputFile) -> None:
+        present = list(columns)
         for column, use in self._used().items():
-            if column not in frame.columns:
-                near = did_you_mean(column, frame.columns)
+            if column not in present:
+                near = did_you_mean(column, present)
                 raise ClickPromptError(f"{file.name}: no column {column!r} for the {use}{near}")
-
-    def _one_type_a_column(self, files: tuple[InputFile, ...], frames: list[pl.DataFrame]) -> list[pl.DataFrame]:
-        """Columns that are texts in one file and something else in another become the texts that they stand for."""
-        import polars as pl
-
-        for column in self._used():
-            types = {frame.schema[column] for frame in frames} - {pl.Null()}
-            if len(types) > 1 and not all(dtype.is_numeric() for dtype in types):
-                for place, (frame, file) in enumerate(zip(frames, files, strict=True)):
-                    try:
-                        texts = self._texts(frame[column])
-                    except CellError as error:
-                        raise ClickPromptError(f"{file.name}, row {error.row + 1:,}: {column} {error}") from None
-                    frames[place] = frame.with_columns(texts)
-        return frames
-
-    def _texts(self, column: pl.Series) -> pl.Series:
-        """What a column's cells stand for: texts, or lists of texts where its field is a list."""
-        import polars as pl
-
-        for field in self.fields:
-            if field.name == column.name and field.kind == "list":
-                return pl.Series(column.name, as_list_column(column, field))
-        factors = factorise(column)
-        return pl.Series(column.name, factors.texts, dtype=pl.String)[factors.codes]
-
-
-def _find(patterns: tuple[str, ...], part: SplitName | None) -> tuple[InputFile, ...]:
-    found: list[InputFile] = []
-    for pattern in patterns:
-        expanded = str(Path(pattern).expanduser())
-        if Path(expanded).is_dir():
-            raise ClickPromptError(
-                f"{pattern}: this is a folder; name a file, or a pattern such as {pattern}/*.parquet"
-            )
-        names = [pattern] if Path(expanded).is_file() else sorted(glob.glob(expanded, recursive=True))
-        if not names:
-            what = "no file matches" if glob.has_magic(expanded) else "no such file"
-            raise InputsNotFound(f"{pattern}: {what}; check data.source.{part or 'path'}")
-        found += [InputFile(name, Path(name).expanduser(), part) for name in names if not Path(name).is_dir()]
-    return tuple(found)
-
-
-def _ranges(files: tuple[InputFile, ...], heights: tuple[int, ...]) -> dict[SplitName, range]:
-    ends = {split: sum(h for f, h in zip(files, heights, strict=True) if f.part == split) for split in SPLITS}
-    starts = {"train": 0, "validation": ends["train"], "test": ends["train"] + ends["validation"]}
-    return {split: range(starts[split], starts[split] + ends[split]) for split in SPLITS}

@@ -1,18 +1,25 @@
-"""One file → one polars frame, by the file's ending."""
+"""One file → polars frames, by the file's ending."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-import pyarrow as pa
+import numpy as np
 
-from clickprompt.settings import ClickPromptError, first_line
-from clickprompt.storage import clear_disk_errors, disk_error
+from clickprompt.settings import ClickPromptError
 from clickprompt.table.bad_rows import BadRows
-from clickprompt.table.sources.arrow_types import check_columns
-from clickprompt.table.sources.delimited import read_delimited
-from clickprompt.table.sources.json_lines import read_json_lines
+from clickprompt.table.raw import InputFile
+from clickprompt.table.remote import is_url
+from clickprompt.table.sources.byte_streams import COMPRESSED, ending, is_compressed
+from clickprompt.table.sources.column_pieces import column_pieces, column_types
+from clickprompt.table.sources.delimited_header import Layout
+from clickprompt.table.sources.delimited_pieces import delimited_columns, delimited_pieces
+from clickprompt.table.sources.found_files import remote_input
+from clickprompt.table.sources.json_lines import json_line_pieces, settled
+from clickprompt.table.sources.json_pieces import PIECE_ROWS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,18 +27,64 @@ if TYPE_CHECKING:
 FileFormat = Literal["csv", "tsv", "parquet", "arrow", "jsonl"]
 
 _ENDINGS: dict[str, FileFormat] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
+    **{f".{kind}": kind for kind in get_args(FileFormat)},
     ".feather": "arrow",
     ".ipc": "arrow",
-    ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
 
-_ARROW_FILE = b"ARROW1"
-"""How an Arrow file begins; an Arrow stream does not."""
+
+@dataclass(frozen=True)
+class FileReader:
+    """How a file is read."""
+
+    file: InputFile
+    kind: FileFormat
+    layout: Layout
+
+    def known_types(self) -> dict[str, pl.DataType] | None:
+        """The type of each column, from the file's beginning or end; None where only reading it all tells."""
+        import polars as pl
+
+        if self.kind == "jsonl":
+            return None
+        if self.kind == "parquet" or self.kind == "arrow":
+            return column_types(self.file, self.kind)
+        return {column: pl.String() for column in delimited_columns(self.file, self.layout)}
+
+    def pieces(
+        self, types: dict[str, pl.DataType], bad: BadRows, rows: int | None = None
+    ) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:
+        """Frames of at most `rows` rows, and int64 (height,): each row's number in its file, from 1.
+
+        `types`: of JSON lines, what is known so far; see `json_line_pieces`. Each row counts in `bad.seen`.
+        """
+        rows = rows or PIECE_ROWS
+        if self.kind == "jsonl":
+            yield from json_line_pieces(self.file, types, bad, encoding=self.layout.encoding, rows=rows)
+        elif self.kind == "parquet" or self.kind == "arrow":
+            before = 0
+            for frame in column_pieces(self.file, self.kind, rows):
+                yield frame, np.arange(before + 1, before + frame.height + 1)
+                before += frame.height
+                bad.seen += frame.height
+        else:
+            yield from delimited_pieces(self.file, self.layout, bad, rows=rows)
+
+
+def reader_of(
+    file: InputFile, *, encoding: str = "utf-8", separator: str | None = None, format: FileFormat | None = None
+) -> FileReader:
+    """The way to read a file. Raises ClickPromptError where its ending is not known."""
+    kind = format or _ENDINGS.get(ending(file.path))
+    if kind is None:
+        raise ClickPromptError(
+            f"{file.name}: format not known by its ending; expected one of {' '.join(_ENDINGS)}, and "
+            f"{' '.join(COMPRESSED)} after those of texts"
+        )
+    if kind in ("parquet", "arrow") and is_compressed(file):
+        raise ClickPromptError(f"{file.name}: a compressed {kind} file is not read; unpack it")
+    return FileReader(file, kind, Layout(separator or ("\t" if kind == "tsv" else ","), encoding))
 
 
 def read_rows(
@@ -43,25 +96,27 @@ def read_rows(
     name: str | None = None,
     bad: BadRows | None = None,
 ) -> pl.DataFrame:
-    """Read a table of any known format; `name` stands for the file in errors.
+    """Read a table of any known format whole, from a path or an address; `name` stands for the file in errors.
 
     Cells of CSV and TSV stay texts, so that 01234 keeps its zero. Raises ClickPromptError that names file and line;
     lines of a text file that cannot be read are left out where `bad` asks for that.
     """
+    import polars as pl
+
     name = name or str(path)
-    path = Path(path).expanduser()
     check_encoding(encoding)
-    if not path.exists():
-        raise ClickPromptError(f"{name}: no such file")
-    kind = format or _ENDINGS.get(path.suffix.lower())
-    if kind is None:
-        raise ClickPromptError(f"{name}: format not known by its ending; expected one of {' '.join(_ENDINGS)}")
-    if kind == "jsonl":
-        return read_json_lines(path, name, encoding=encoding, bad=bad)
-    if kind in ("csv", "tsv"):
-        separator = separator or ("," if kind == "csv" else "\t")
-        return read_delimited(path, name, separator=separator, encoding=encoding, bad=bad)
-    return _read_columns(path, name, kind)
+    if isinstance(path, str) and is_url(path):
+        file = remote_input(path, name)
+    else:
+        file = InputFile(name, Path(path).expanduser())
+        if not file.path.exists():
+            raise ClickPromptError(f"{name}: no such file")
+    reader = reader_of(file, encoding=encoding, separator=separator, format=format)
+    if reader.kind == "jsonl":
+        return settled(file, encoding, bad)
+    own = bad or BadRows()
+    frames = [frame for frame, _ in reader.pieces({}, own)]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=reader.known_types())
 
 
 def check_encoding(encoding: str) -> str:
@@ -71,33 +126,3 @@ def check_encoding(encoding: str) -> str:
     except LookupError:
         raise ClickPromptError(f"encoding {encoding!r} is not known; such as utf-8, latin-1 or cp1252") from None
     return encoding
-
-
-def _read_columns(path: Path, name: str, kind: FileFormat) -> pl.DataFrame:
-    import polars as pl
-
-    with clear_disk_errors(path), path.open("rb") as file:
-        stream = file.read(len(_ARROW_FILE)) != _ARROW_FILE
-    try:
-        schema = _schema(path, kind, stream)
-        check_columns(schema, name)
-        if kind == "parquet":
-            frame = pl.read_parquet(path, glob=False)
-        else:
-            frame = pl.read_ipc_stream(path) if stream else pl.read_ipc(path)
-        dates = [field.name for field in schema if pa.types.is_date64(field.type)]  # polars makes times of them
-        return frame.with_columns(frame[column].cast(pl.Date) for column in dates)
-    except OSError as error:
-        raise disk_error(error, path) from error
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, ValueError) as error:
-        title = "a Parquet" if kind == "parquet" else "an Arrow IPC"
-        raise ClickPromptError(f"{name}: not {title} file that can be read ({first_line(error)})") from None
-
-
-def _schema(path: Path, kind: FileFormat, stream: bool) -> pa.Schema:
-    import pyarrow.parquet as pq
-
-    if kind == "parquet":
-        return pq.read_schema(path)
-    with pa.memory_map(str(path)) as source:
-        return (pa.ipc.open_stream(source) if stream else pa.ipc.open_file(source)).schema

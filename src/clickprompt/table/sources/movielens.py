@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -88,6 +89,15 @@ class MovieLensSource(SourceConfig):
     def kind_name(self) -> str:
         """The release, as `kind` in a recipe names it."""
         return str(type(self).model_fields["kind"].default)
+
+    @abstractmethod
+    def metadata(self, files: tuple[InputFile, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """All users and all movies of the release, cleaned as rows are."""
+
+    def catalogue(self) -> Mapping[str, Sequence[Any]]:
+        """Every user's and every movie's values, rated or not."""
+        tables = self.metadata(self.inputs())
+        return {name: table[name].to_list() for table in tables for name in table.columns}
 
     def table(
         self,

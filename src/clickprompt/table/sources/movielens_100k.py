@@ -33,7 +33,21 @@ GENRES = (
 )
 """The flags at the end of a line of u.item."""
 
-Tables = tuple["pl.DataFrame", "pl.DataFrame", "pl.DataFrame"]
+RATING_COLUMNS = ("User ID", "Movie ID", "rating", "timestamp")
+USER_COLUMNS = ("User ID", "Age", "Gender", "Occupation", "Zipcode")
+MOVIE_COLUMNS = ("Movie ID", "Movie title", "released", "released on video", "URL", *GENRES)
+"""Columns of the official files, which have no header."""
+ATOMIC_COLUMNS = {
+    "user_id": "User ID",
+    "age": "Age",
+    "gender": "Gender",
+    "occupation": "Occupation",
+    "zip_code": "Zipcode",
+    "item_id": "Movie ID",
+    "movie_title": "Movie title",
+    "class": "Movie genre",
+}
+"""RecBole's names of columns."""
 
 
 class MovieLens100KSource(MovieLensSource):
@@ -53,64 +67,43 @@ class MovieLens100KSource(MovieLensSource):
     def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
         """Titles lose the year."""
         files = self.inputs()
-        official = files[0].path.name == OFFICIAL[0]
         bad = bad or BadRows()
-        ratings, users, movies = _official(files, bad) if official else _atomic(files, bad)
-        movies = movies.with_columns(self.chosen_genres("Movie genre"))
-        return self.table(ratings, users, movies, files, bad, first_line=1 if official else 2)
+        ratings = _official(files[0], RATING_COLUMNS, bad) if _are_official(files) else _atomic(files[0], bad)
+        return self.table(ratings, *self.metadata(files), files, bad, first_line=1 if _are_official(files) else 2)
+
+    def metadata(self, files: tuple[InputFile, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """`u.user` and `u.item`, or RecBole's files of users and items."""
+        import polars as pl
+
+        if _are_official(files):
+            users, movies = _official(files[1], USER_COLUMNS), _official(files[2], MOVIE_COLUMNS)
+            flags = [pl.when(pl.col(genre) == "1").then(pl.lit(genre)) for genre in GENRES]
+            genres = pl.concat_str(flags, separator=BETWEEN_GENRES, ignore_nulls=True)
+            title = title_without_year("Movie title")
+        else:
+            users, movies = _atomic(files[1]), _atomic(files[2])
+            genres = pl.col("Movie genre").str.replace_all(" ", BETWEEN_GENRES)
+            # RecBole spells the one nameless film so
+            title = title_without_year("Movie title").replace({"unkonwn": "unknown"})
+        movies = movies.select("Movie ID", title, genres.alias("Movie genre"))
+        return users, movies.with_columns(self.chosen_genres("Movie genre"))
 
 
-def _official(files: tuple[InputFile, ...], bad: BadRows) -> Tables:
-    import polars as pl
+def _are_official(files: tuple[InputFile, ...]) -> bool:
+    return files[0].path.name == OFFICIAL[0]
 
-    ratings, users, movies = (
-        read_delimited(
-            file.path, file.name, separator=mark, encoding="latin-1", columns=columns, quoted=False, bad=some
-        )
-        for file, mark, columns, some in zip(
-            files,
-            ("\t", "|", "|"),
-            (
-                ("User ID", "Movie ID", "rating", "timestamp"),
-                ("User ID", "Age", "Gender", "Occupation", "Zipcode"),
-                ("Movie ID", "Movie title", "released", "released on video", "URL", *GENRES),
-            ),
-            (bad, None, None),
-            strict=True,
-        )
+
+def _official(file: InputFile, columns: tuple[str, ...], bad: BadRows | None = None) -> pl.DataFrame:
+    mark = "\t" if columns is RATING_COLUMNS else "|"
+    return read_delimited(
+        file.path, file.name, separator=mark, encoding="latin-1", columns=columns, quoted=False, bad=bad
     )
-    flags = [pl.when(pl.col(genre) == "1").then(pl.lit(genre)) for genre in GENRES]
-    genres = pl.concat_str(flags, separator=BETWEEN_GENRES, ignore_nulls=True)
-    movies = movies.select("Movie ID", title_without_year("Movie title"), genres.alias("Movie genre"))
-    return ratings, users, movies
 
 
-def _atomic(files: tuple[InputFile, ...], bad: BadRows) -> Tables:
-    import polars as pl
-
-    names = {
-        "user_id": "User ID",
-        "age": "Age",
-        "gender": "Gender",
-        "occupation": "Occupation",
-        "zip_code": "Zipcode",
-        "item_id": "Movie ID",
-        "movie_title": "Movie title",
-        "class": "Movie genre",
-    }
-    tables = []
-    for file, some in zip(files, (bad, None, None), strict=True):
-        table = read_delimited(file.path, file.name, separator="\t", quoted=False, bad=some)
-        plain = {column: column.partition(":")[0] for column in table.columns}
-        tables.append(table.rename({column: names.get(name, name) for column, name in plain.items()}))
-    ratings, users, movies = tables
-    movies = movies.select(
-        "Movie ID",
-        # RecBole spells the one nameless film so
-        title_without_year("Movie title").replace({"unkonwn": "unknown"}),
-        pl.col("Movie genre").str.replace_all(" ", BETWEEN_GENRES),
-    )
-    return ratings, users, movies
+def _atomic(file: InputFile, bad: BadRows | None = None) -> pl.DataFrame:
+    table = read_delimited(file.path, file.name, separator="\t", quoted=False, bad=bad)
+    plain = {column: column.partition(":")[0] for column in table.columns}
+    return table.rename({column: ATOMIC_COLUMNS.get(name, name) for column, name in plain.items()})
 
 
 def _from_grouplens(progress: Progress) -> None:

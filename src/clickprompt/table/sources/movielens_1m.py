@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clickprompt.contracts import Progress
 from clickprompt.table.bad_rows import BadRows
-from clickprompt.table.raw import RawTable
+from clickprompt.table.raw import InputFile, RawTable
+from clickprompt.table.sources.base import PublishedCounts
 from clickprompt.table.sources.delimited import read_delimited
 from clickprompt.table.sources.fetch import download, store, unpack
 from clickprompt.table.sources.movielens import MovieLensSource, title_without_year
+from clickprompt.table.sources.published_counts import MOVIELENS_1M
+
+if TYPE_CHECKING:
+    import polars as pl
 
 URL = "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
 SHA256 = "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20"
@@ -48,27 +53,31 @@ class MovieLens1MSource(MovieLensSource):
 
     def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
         """Ages and occupations are written out, titles lose the year."""
+        files = self.inputs()
+        bad = bad or BadRows()
+        ratings = _cells(files[0], ("User ID", "Movie ID", "rating", "timestamp"), bad)
+        return self.table(ratings, *self.metadata(files), files, bad)
+
+    def metadata(self, files: tuple[InputFile, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """`users.dat` and `movies.dat`."""
         import polars as pl
 
-        files = self.inputs()
-        columns = (
-            ("User ID", "Movie ID", "rating", "timestamp"),
-            ("User ID", "Gender", "Age", "Occupation", "Zipcode"),
-            ("Movie ID", "Movie title", "Movie genre"),
-        )
-        bad = bad or BadRows()
-        ratings, users, movies = (
-            read_delimited(
-                file.path, file.name, separator="::", encoding="latin-1", columns=names, quoted=False, bad=some
-            )
-            for file, names, some in zip(files, columns, (bad, None, None), strict=True)
-        )
-        users = users.with_columns(
+        users = _cells(files[1], ("User ID", "Gender", "Age", "Occupation", "Zipcode")).with_columns(
             pl.col("Age").replace(AGES),
             pl.col("Occupation").replace({str(code): name for code, name in OCCUPATIONS.items()}),
         )
-        movies = movies.with_columns(title_without_year("Movie title"), self.chosen_genres("Movie genre"))
-        return self.table(ratings, users, movies, files, bad)
+        movies = _cells(files[2], ("Movie ID", "Movie title", "Movie genre"))
+        return users, movies.with_columns(title_without_year("Movie title"), self.chosen_genres("Movie genre"))
+
+    def published(self) -> PublishedCounts | None:
+        """What the ClickPrompt paper printed, of rows without rating 3 and first genres."""
+        return MOVIELENS_1M if self.neutral == "drop" and self.genres == "first" else None
+
+
+def _cells(file: InputFile, columns: tuple[str, ...], bad: BadRows | None = None) -> pl.DataFrame:
+    return read_delimited(
+        file.path, file.name, separator="::", encoding="latin-1", columns=columns, quoted=False, bad=bad
+    )
 
 
 def _from_grouplens(progress: Progress) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -23,16 +22,18 @@ class Record:
     fault: str | None
     """What is wrong with it."""
     content: str
-    """The lines it was read from."""
+    """The line at fault."""
+    end: int
+    """Lines before the next record."""
 
 
-def records(text: str, separator: str, cells: int, *, quoted: bool) -> Iterator[Record]:
-    """Every record but empty lines. `text`: bytes that are none of its encoding stand in it as surrogates.
+def records(lines: list[str], separator: str, cells: int, *, quoted: bool, last: bool = True) -> Iterator[Record]:
+    """Every record but empty lines. Bytes that are none of the text's encoding stand in it as surrogates.
 
     Of several lines that together are no record with so many `cells` the first is at fault, and reading goes on with
-    the next: a quote left open costs its own line.
+    the next: a quote left open costs its own line. Without `last` more lines are to come: the first record that they
+    may complete ends the iteration.
     """
-    lines = list(io.StringIO(text, newline=""))
     start = 0
     while start < len(lines):
         reader = csv_reader(islice(lines, start, start + _MOST_LINES), separator, quoted)
@@ -44,17 +45,23 @@ def records(text: str, separator: str, cells: int, *, quoted: bool) -> Iterator[
                 start += before
                 break
             except csv.Error as error:
-                yield Record(start + before + 1, [], f"{error}; is a quote left open?", lines[start + before])
-                start += before + 1
+                if before:  # once more, with all the lines that a record may have
+                    start += before
+                    break
+                if not last and len(lines) < start + _MOST_LINES and "unexpected end" in str(error):
+                    return
+                yield Record(start + 1, [], f"{error}; is a quote left open?", lines[start], start + 1)
+                start += 1
                 break
-            own = lines[start + before : start + reader.line_num]
+            end = start + reader.line_num
+            own = lines[start + before : end]
             fault = _fault(row, "".join(own), cells) if row else None
             if fault is not None:
-                yield Record(start + before + 1, [], fault, own[0])
                 start += before + 1
+                yield Record(start, [], fault, own[0], start)
                 break
             if row:
-                yield Record(start + before + 1, row, None, "")
+                yield Record(start + before + 1, row, None, "", end)
             before = reader.line_num
 
 

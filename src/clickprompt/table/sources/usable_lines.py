@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clickprompt.table.bad_rows import BadRow
@@ -12,23 +11,24 @@ from clickprompt.table.bad_rows import BadRow
 _NESTED = frozenset({"a list", "an object"})
 
 
-def usable_lines(content: bytes, name: str, encoding: str, *, keeps: bool) -> tuple[list[bytes], list[BadRow]]:
-    """The lines that are objects of one type a key, that which most lines have; and what is wrong with the others.
+def usable_lines(
+    content: bytes, name: str, encoding: str, usual: Mapping[str, str], *, keeps: bool
+) -> tuple[list[bytes], list[BadRow], int]:
+    """The lines of UTF-8 that are objects of the `usual` types, what is wrong with the others, and how many there are.
 
-    `keeps`: with the lines themselves.
+    `encoding`: what the file was in; `keeps`: with the lines themselves.
     """
     lines = [(number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
-    read = [_read(line, encoding) for _, line in lines]
-    usual = _usual_kinds([record for record in read if isinstance(record, dict)])
     usable, faults = [], []
-    for row, ((number, line), record) in enumerate(zip(lines, read, strict=True), start=1):
+    for row, (number, line) in enumerate(lines, start=1):
+        record = read_line(line, encoding)
         fault = record if isinstance(record, str) else _fault(record, usual)
         if fault is None:
             usable.append(line)
         else:
-            written = line.strip().decode(encoding, "backslashreplace") if keeps else ""
+            written = line.strip().decode("utf-8", "backslashreplace") if keeps else ""
             faults.append(BadRow(name, row, number, None, fault, written))
-    return usable, faults
+    return usable, faults, len(lines)
 
 
 def fit(kind: str, other: str) -> bool:
@@ -59,10 +59,10 @@ def kind_of(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-def _read(line: bytes, encoding: str) -> dict[str, Any] | str:
-    """What a line holds, or what is wrong with it."""
+def read_line(line: bytes, encoding: str) -> dict[str, Any] | str:
+    """What a line of UTF-8 holds, or what is wrong with it; `encoding`: what the file was in."""
     try:
-        record = json.loads(line.decode(encoding), parse_constant=_no_number)
+        record = json.loads(line.decode(), parse_constant=_no_number)
     except UnicodeError:
         return f"not {encoding} text"
     except (ValueError, RecursionError) as broken:
@@ -74,16 +74,8 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _usual_kinds(records: list[dict[str, Any]]) -> dict[str, str]:
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        for what, kind in kinds(record):
-            counts[what][kind] += 1
-    return {what: found.most_common(1)[0][0] for what, found in counts.items()}
-
-
-def _fault(record: dict[str, Any], usual: dict[str, str]) -> str | None:
+def _fault(record: dict[str, Any], usual: Mapping[str, str]) -> str | None:
     for what, kind in kinds(record):
-        if not fit(kind, usual[what]):
+        if not fit(kind, usual.get(what, kind)):
             return f"{what} is {kind} here and {usual[what]} in most lines"
     return None

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clickprompt.bundle import Bundle, grow_method, load_bundle, read_ages, replace_calibrator, save_bundle
-from clickprompt.calibration import Calibrator
+from clickprompt.calibration import CalibrationKind, Calibrator
 from clickprompt.contracts import Progress
 from clickprompt.settings import ClickPromptError
 from clickprompt.table import FreshRows, Growth, grow
 from clickprompt.training import Checkpoints, Guard, choose_device
 from clickprompt.workflows.calibrate import calibrate
+from clickprompt.workflows.negatives import shift_of
 from clickprompt.workflows.recipe import Recipe
+from clickprompt.workflows.resources import check_resources
 from clickprompt.workflows.scoring import score_rows
 from clickprompt.workflows.update.config import UpdateConfig
 from clickprompt.workflows.update.gate import Scores, Verdict, judge
+from clickprompt.workflows.update.negatives import negatives_record, thinned
 from clickprompt.workflows.update.rows import Cut, Reading, cut
 from clickprompt.workflows.update.store import ModelStore, identity, learned_files, update_record
 from clickprompt.workflows.update.train import train_on, training_config
@@ -34,12 +37,16 @@ class Candidate:
     record: dict[str, Any]
 
 
-def cut_for(bundle: Bundle, rows: FreshRows, config: UpdateConfig) -> Cut:
-    """Which of today's rows are learned from, and which not. Raises ClickPromptError where none counts."""
-    parts = cut(rows.order, config.holdout, calibrates=bundle.calibrator is not None)
-    if rows.weights is not None and not rows.weights[parts.train].any():
-        raise ClickPromptError(f"all weights of the {len(parts.train):,} rows to learn from are 0; none would count")
-    return parts
+def cut_for(bundle: Bundle, rows: FreshRows, recipe: Recipe, config: UpdateConfig) -> tuple[FreshRows, Cut, int]:
+    """Today's rows, which of them are learned from and which not, and how many without a click are left out.
+
+    Raises ClickPromptError where none counts.
+    """
+    parts, number = cut(rows.order, config.holdout, calibrates=_asked(bundle) != "none"), _number(bundle.folder)
+    rows, train = thinned(rows, parts.train, recipe.data.negatives, recipe.data.split.seed, number)
+    if rows.weights is not None and not rows.weights[train].any():
+        raise ClickPromptError(f"all weights of the {len(train):,} rows to learn from are 0; none would count")
+    return rows, replace(parts, train=train), len(parts.train) - len(train)
 
 
 def grown_for(bundle: Bundle, rows: FreshRows, parts: Cut, recipe: Recipe, config: UpdateConfig) -> Growth:
@@ -65,13 +72,18 @@ def make_candidate(
     """
     provenance, device = bundle.manifest["provenance"], choose_device(recipe.device)
     model, old, parent = provenance["model"], bundle.vocabulary, bundle.folder
-    parts, settings = cut_for(bundle, rows, config), training_config(recipe, provenance["model"], config)
+    settings = training_config(recipe, provenance["model"], config)
+    rows, parts, dropped = cut_for(bundle, rows, recipe, config)
     reading = Reading(rows, bundle, device)
     before = _scores(bundle, reading, parts, settings.precision, settings.micro_batch_size)
     if not np.isfinite(before.logits).all():
         raise ClickPromptError(f"{parent}: gives scores that are not finite; go back by --rollback, or train it anew")
     growth = grown_for(bundle, rows, parts, recipe, config)
-    method, number = bundle.method, update_record(parent).get("number", 0) + 1
+    method, number = bundle.method, _number(parent)
+    if config.check_resources:
+        of = growth.vocabulary.statistics
+        served, task = recipe.served(model), f"update {model}"
+        check_resources(recipe, served, settings, of, store.path, task, progress, updates=True)
     grow_method(method, old.statistics, growth.vocabulary.statistics, growth.origin, config.new_rows)
     checkpoints = None
     if recipe.checkpoint is not None:
@@ -91,6 +103,7 @@ def make_candidate(
         "train_rows": len(parts.train),
         "calibration_rows": len(parts.calibration),
         "held_out_rows": len(parts.held_out),
+        **negatives_record(recipe.data.negatives, dropped),
         "ordered_by_time": rows.timed,
         "added": growth.added,
         "dropped": growth.dropped,
@@ -140,9 +153,10 @@ def _calibrator(
     progress: Progress,
 ) -> Calibrator | None:
     """A new calibrator of the old one's kind, from rows that neither training nor the gate reads; the old one where
-    those rows are all of one class, or weigh nothing."""
-    if bundle.calibrator is None:
-        return None
+    those rows are all of one class, or weigh nothing, and where it is but a shift."""
+    asked = _asked(bundle)
+    if asked == "none":
+        return bundle.calibrator
     reader = reading.reader(parts.calibration, growth.vocabulary, scoring=True)
     labels = np.asarray(reader.labels)
     counted = labels if reader.weights is None else labels[np.asarray(reader.weights) > 0]
@@ -150,5 +164,18 @@ def _calibrator(
         progress.say(f"calibrate {model}: its {len(labels):,} rows lack a class; the calibrator stays as it was")
         return bundle.calibrator
     logits = score_rows(bundle.method, reader, reading.device, precision)
-    asked = bundle.manifest["provenance"].get("calibration", bundle.calibrator.kind)
-    return calibrate(asked, labels, logits, reader.weights, recipe.seed, model, progress).calibrator
+    shift = shift_of(recipe.data.negatives)
+    return calibrate(asked, labels, logits, reader.weights, recipe.seed, model, progress, shift).calibrator
+
+
+def _asked(bundle: Bundle) -> CalibrationKind:
+    """The kind of calibrator that is fitted anew; `none` where there is none, or a shift that stays as it is."""
+    if bundle.calibrator is None:
+        return "none"
+    asked: CalibrationKind = bundle.manifest["provenance"].get("calibration", bundle.calibrator.kind)
+    return asked
+
+
+def _number(parent: Path) -> int:
+    """Of the update that a bundle now gets: the first of all is 1."""
+    return int(update_record(parent).get("number", 0)) + 1

@@ -47,6 +47,8 @@ class UpdateConfig(Settings):
     """What embedding rows of new values start from: the mean of their field's, or its out-of-vocabulary row."""
     gate: GateConfig = GateConfig()
     """What the new bundle must pass."""
+    check_resources: bool = True
+    """Before training, refuse what surely does not fit into memory or onto the disk."""
 
 
 class RowsConfig(Settings):
@@ -72,6 +74,7 @@ def update_config(
     holdout: float,
     drop_unseen: int | None,
     new_rows: str = "mean",
+    check_resources: bool = True,
 ) -> UpdateConfig:
     """Settings as the command line gives them; `gate` holds `key=value` texts, such as `max_auc_drop=0.01`."""
     limits: dict[str, Any] = {}
@@ -84,7 +87,7 @@ def update_config(
         except yaml.YAMLError:
             limits[name.strip()] = text
     data: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate, "holdout": holdout}
-    data |= {"drop_unseen": drop_unseen, "new_rows": new_rows, "gate": limits}
+    data |= {"drop_unseen": drop_unseen, "new_rows": new_rows, "gate": limits, "check_resources": check_resources}
     try:
         return UpdateConfig.model_validate(data)
     except ValidationError as error:

@@ -21,6 +21,7 @@ from clickprompt.workflows.recipe import Recipe
 from clickprompt.workflows.runs import inputs_of, machine
 from clickprompt.workflows.update.candidate import Candidate, cut_for, grown_for, make_candidate
 from clickprompt.workflows.update.config import RowsConfig, UpdateConfig
+from clickprompt.workflows.update.negatives import negatives_record
 from clickprompt.workflows.update.rows import file_fingerprints, recipe_of, source_of
 from clickprompt.workflows.update.store import ModelStore, has_learned, identity
 from clickprompt.workflows.update.train import training_config
@@ -108,7 +109,7 @@ def _update(
     inputs = inputs_of(
         parent=identity(bundle.folder),
         rows=made_of["rows"],
-        update=config.model_dump(mode="json"),
+        update=config.model_dump(mode="json", exclude={"check_resources"}),
         machine=machine(recipe.device, settings.precision, words=words),
     )
     if not force and (known := _judged_before(store, inputs)) is not None:
@@ -154,9 +155,10 @@ def _planned(
     if not force and has_learned(store, bundle.folder, made_of):
         return Update("already done", bundle.folder, made_of)
     fresh = read_fresh_rows(source, recipe.data.split, _bad_rows(recipe, columns), progress)
-    parts = cut_for(bundle, fresh, config)
+    fresh, parts, dropped = cut_for(bundle, fresh, recipe, config)
     growth = grown_for(bundle, fresh, parts, recipe, config)
     counts = {f"{name}_rows": len(getattr(parts, name)) for name in ("train", "calibration", "held_out")}
+    counts |= negatives_record(recipe.data.negatives, dropped)
     return Update("dry run", bundle.folder, {**made_of, **counts, "added": growth.added, "dropped": growth.dropped})
 
 

@@ -17,7 +17,7 @@ from clickprompt.batches import Sentences, Sides, SplitReader, ValueVectors
 from clickprompt.bundle import Bundle, read_values
 from clickprompt.contracts import TableSchema
 from clickprompt.settings import ClickPromptError, explain
-from clickprompt.storage import clear_disk_errors, fingerprint, sha256_of
+from clickprompt.storage import fingerprint
 from clickprompt.table import FilesSource, FreshRows, Vocabulary
 from clickprompt.text import TokenStore
 from clickprompt.workflows.recipe import Recipe, parse_recipe
@@ -84,8 +84,7 @@ def file_fingerprints(source: FilesSource) -> list[str]:
     settings = source.model_dump(mode="json", include={"label", "weight", "timestamp", "separator", "format"})
     found = []
     for file in source.inputs():
-        with clear_disk_errors(file.path):
-            found.append(fingerprint({"file": [file.path.suffix, sha256_of(file.path)], "settings": settings}))
+        found.append(fingerprint({"file": [file.path.suffix, file.fingerprint()], "settings": settings}))
     return found
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from clickprompt.bundle import MANIFEST
+from clickprompt.bundle import MANIFEST, read_bundle_manifest
 from clickprompt.leftovers import remove_leftovers
 from clickprompt.settings import ClickPromptError
 from clickprompt.storage import clear_disk_errors, lock, new_folder
@@ -120,8 +120,8 @@ def identity(bundle: Path) -> str | None:
 
 def update_record(bundle: Path) -> dict[str, Any]:
     """What a bundle says of the update that made it; empty where none has, or where it cannot be read."""
-    provenance = _manifest(bundle).get("provenance")
-    return provenance.get("update", {}) if isinstance(provenance, dict) else {}
+    record: dict[str, Any] = _manifest(bundle).get("provenance", {}).get("update", {})
+    return record
 
 
 def learned_files(bundle: Path) -> list[str]:
@@ -130,10 +130,11 @@ def learned_files(bundle: Path) -> list[str]:
 
 
 def _manifest(bundle: Path) -> dict[str, Any]:
-    """Not checked against the files: that would read every byte of every version."""
+    """Empty where it is damaged. Not checked against the files: that would read every byte of every version."""
     try:
+        read_bundle_manifest(bundle, check_files=False)
         with clear_disk_errors(bundle):
-            content = json.loads((bundle / MANIFEST).read_bytes())
+            content: dict[str, Any] = json.loads((bundle / MANIFEST).read_bytes())
     except (ClickPromptError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return content

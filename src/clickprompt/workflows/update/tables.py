@@ -15,6 +15,7 @@ def update_report(done: Update) -> str:
     lines = [
         f"rows: {record['train_rows']:,} to learn from, {record['calibration_rows']:,} to calibrate on, "
         f"{record['held_out_rows']:,} held out",
+        *_left_out(record.get("negatives")),
         f"new values: {_counts(record['added'])}",
         *([f"dropped values: {_counts(record['dropped'])}"] if record["dropped"] else []),
     ]
@@ -26,6 +27,12 @@ def update_report(done: Update) -> str:
         return "\n".join([*lines, f"promoted: {done.folder}{forced}"])
     what = "rejected" if done.outcome == "failed" else "undecided"
     return "\n".join([*lines, f"{what}: {reason_of(record['gate'])}", f"kept: {done.kept}", f"served: {done.folder}"])
+
+
+def _left_out(negatives: dict[str, Any] | None) -> list[str]:
+    if negatives is None:
+        return []
+    return [f"rows without a click: {100 * negatives['keep']:.4g} % learned from, {negatives['dropped']:,} left out"]
 
 
 def reason_of(gate: dict[str, Any]) -> str:
