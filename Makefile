@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Of the thousands of modules that are installed few are ever imported: those are compiled then, and kept compiled.
+PIP := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check
+export PYTHONDONTWRITEBYTECODE :=
 DEMO_OUT ?= runs/quickstart
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools

@@ -207,9 +207,11 @@ def test_secrets_are_in_no_error_recipe_manifest_or_log(tmp_path, capsys):
     data = tiny_data_config(secret_folder)
     data["source"]["path"] = f"{tmp_path}/https://me:{SECRET}@host/clicks.csv"
     settings = DataConfig.model_validate(data)
-    table = prepare_table(settings, tmp_path / "prepared", PlainProgress())
+    prepare_table(settings, tmp_path / "prepared", PlainProgress())
     assert SECRET not in (tmp_path / "prepared" / "manifest.json").read_text()
-    assert "https://***@host/clicks.csv" in table.manifest["inputs"][0]
+    inputs = (tmp_path / "prepared.inputs.json").read_text()
+    assert SECRET not in inputs
+    assert "https://***@host/clicks.csv" in inputs
     recipe = {"data": data, "method": {"kind": "id-only"}, "language_model": None}
     assert SECRET not in dump_recipe(parse_recipe(recipe))
     with pytest.raises(ClickPromptError) as caught:

@@ -93,6 +93,12 @@ def test_all_genres_are_a_list_in_every_layout(tmp_path, prepare):
             assert table.manifest["fields"]["Movie genre"]["embedding_rows"] == 6
 
 
+def test_rows_keep_their_number_in_the_ratings_file(tmp_path, progress):
+    table = MovieLens100KSource(path=official_100k(tmp_path / "ml"), neutral="drop").read(progress)
+    kept = [number for number, (_, _, rating, _) in enumerate(RATINGS, 1) if rating != 3]
+    assert [table.provenance.number(row)[1] for row in range(table.frame.height)] == kept
+
+
 def test_catalogues_hold_users_and_movies_that_nobody_rated(tmp_path, progress):
     official, atomic, million = official_100k(tmp_path / "u"), atomic_100k(tmp_path / "a"), layout_1m(tmp_path / "m")
     unrated = {

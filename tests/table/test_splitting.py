@@ -116,12 +116,11 @@ def test_dates_among_numbers_are_refused_whatever_piece_they_stand_in(tmp_path):
     with pytest.raises(ClickPromptError, match='time is "3"; expected a number, a date or an ISO 8601 time'):
         splits_of(tmp_path, frame, pieces=2, timestamp="time")
     parts = (frame[:1], frame[1:].with_columns(pl.col("time").cast(pl.Int64)))
-    with (
-        scratch_beside(tmp_path / "prepared") as scratch,
-        pytest.raises(ClickPromptError, match="time is 3; expected a date, as in other rows"),
-    ):
-        source = Frames(tables=tuple(table_of(part, timestamp="time") for part in parts))
-        read_rows(source, SplitConfig(), scratch, BadRows(), SilentProgress(), {})
+    source = Frames(tables=tuple(table_of(part, timestamp="time") for part in parts))
+    with scratch_beside(tmp_path / "prepared") as scratch:
+        told = "time is 3; expected a date, as in other rows"
+        with pytest.raises(ClickPromptError, match=told):
+            read_rows(source, SplitConfig(), scratch, BadRows(), SilentProgress(), {})
 
 
 def test_shuffle_is_a_seeded_permutation(tmp_path):

@@ -148,6 +148,13 @@ def test_a_file_without_rows_is_refused(tmp_path):
         write_large_table(tmp_path, 2, files=3)
 
 
+def test_rows_of_another_table_are_not_left_beside_the_new_ones(tmp_path):
+    first = write_large_table(tmp_path, 50, files=3)
+    with pytest.raises(ClickPromptError, match="of another table"):
+        write_large_table(tmp_path, 50)
+    assert write_large_table(tmp_path, 50, files=3) == first
+
+
 def test_the_example_of_the_docs_runs(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     (example,) = (block for block in blocks if "write_large_table" in block)

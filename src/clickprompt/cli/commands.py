@@ -44,7 +44,7 @@ app = typer.Typer(
 
 for _name, _function, _line in COMMANDS:
     app.command(_name, short_help=_line)(_function)
-app.add_typer(data, name="data", short_help="Describe a recipe's data.")
+app.add_typer(data, name="data", short_help="Describe a recipe's data, or verify them.")
 
 
 @app.callback(invoke_without_command=True)

@@ -62,9 +62,9 @@ class BadRows:
         """Begin anew: all rows will be read again."""
         self.seen, self.rows = 0, []
 
-    def in_order(self) -> None:
-        """Sort them by place, each file where it came first."""
-        files = {name: place for place, name in enumerate(dict.fromkeys(bad.file for bad in self.rows))}
+    def in_order(self, names: Sequence[str]) -> None:
+        """Sort them by place, the files in the order of their `names`, whichever was read ahead of another."""
+        files = {name: place for place, name in enumerate(dict.fromkeys([*names, *(bad.file for bad in self.rows)]))}
         self.rows.sort(key=lambda bad: (files[bad.file], bad.row))
 
     @property

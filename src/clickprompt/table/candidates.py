@@ -59,8 +59,9 @@ def find_candidates(
         edges = fit_edges(numbers, counts, numeric_buckets)
         buckets, names = Buckets.over(edges, numbers), Buckets.texts(edges)
         held = _summed(buckets, counts, len(names))
-        order = ranking(text_ranks(names), held)
-        return Candidates(names, held, order, int((held >= min_count).sum()), buckets, edges=edges)
+        empty = np.bincount(buckets, minlength=len(names)) == 0  # that of missing numbers, where none is missing
+        order = np.lexsort([text_ranks(names), -held, empty])
+        return Candidates(names, held, order, int((held >= min_count)[~empty].sum()), buckets, edges=edges)
     texts, order = factors.texts, ranking(factors.ranks, counts)
     return Candidates(texts, counts, order, int((counts >= min_count).sum()), _identity(texts))
 

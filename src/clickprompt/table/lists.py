@@ -62,6 +62,7 @@ def factorise_lists(column: Any, field: Field) -> ListFactors:
     cells = _filled(cells, texts.index(MISSING) if MISSING in texts else len(texts))
     if MISSING not in texts and (cells.rows == len(texts)).any():
         texts = [*texts, MISSING]
+    texts, cells = _held(texts, cells)
     merged, members = _distinct_lists(cells)
     return ListFactors(merged[codes], joined_lists(texts, members).to_pylist(), texts, members)
 
@@ -133,6 +134,15 @@ def _filled(cells: Members, missing: int) -> Members:
     rows = np.full(offsets[-1], missing, dtype=np.int32)
     rows[offsets[:-1][cells.owners()] + cells.positions()] = cells.rows
     return Members(offsets, rows)
+
+
+def _held(texts: list[str], cells: Members) -> tuple[list[str], Members]:
+    """Without texts that no cell holds: items that were cut off everywhere, or "unknown"."""
+    held = np.bincount(cells.rows, minlength=len(texts)) > 0
+    if held.all():
+        return texts, cells
+    places = (np.cumsum(held) - 1).astype(np.int32)
+    return [texts[place] for place in np.flatnonzero(held)], Members(cells.offsets, places[cells.rows])
 
 
 def _distinct_lists(cells: Members) -> tuple[np.ndarray, Members]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clickprompt.contracts import SPLITS, Progress, SplitName
+from clickprompt.settings import ClickPromptError
 from clickprompt.storage import checksums, fingerprint, new_folder, write_file, write_manifest
 from clickprompt.table.bad_rows import BadRows, told
 from clickprompt.table.config import DataConfig
@@ -61,12 +62,14 @@ def prepare_table(config: DataConfig, folder: Path, progress: Progress) -> Prepa
             return known
         config.source.fetch(progress)
         wanted = inputs_fingerprint(config)
-    if known is not None and made_from(folder, known) == wanted:
+    if known is not None and made_from(known) == wanted:
         return known
     with scratch_beside(folder) as scratch:
-        _write(config, folder, scratch, progress)
+        written = _write(config, folder, scratch, progress)
     prepared = PreparedTable.open(folder)
-    write_inputs(folder, prepared, config, wanted)
+    if prepared.fingerprint != written:
+        raise ClickPromptError(f"{folder}: another run has prepared other data here meanwhile; choose another folder")
+    write_inputs(folder, written, config, wanted)
     return prepared
 
 
@@ -79,13 +82,14 @@ def find_prepared_table(config: DataConfig, folder: Path) -> PreparedTable | Non
     if known is None:
         return None
     try:
-        same = made_from(folder, known) == inputs_fingerprint(config)
+        same = made_from(known) == inputs_fingerprint(config)
     except InputsNotFound:
         same = has_settings(known, config)
     return known if same else None
 
 
-def _write(config: DataConfig, folder: Path, scratch: Scratch, progress: Progress) -> None:
+def _write(config: DataConfig, folder: Path, scratch: Scratch, progress: Progress) -> str:
+    """The fingerprint of what was written."""
     bad = BadRows(config.on_bad_row, config.max_bad_share)
     catalogue = config.source.catalogue() if config.fit_on == "catalogue" else {}
     table = read_rows(config.source, config.split, scratch, bad, progress, catalogue)
@@ -145,6 +149,7 @@ def _write(config: DataConfig, folder: Path, scratch: Scratch, progress: Progres
         }
         write_manifest(temporary, MANIFEST, content, kind=KIND, version=FORMAT_VERSION)
     report(4, str(folder))
+    return str(content["fingerprint"])
 
 
 def _without_duplicates(table: Rows, scratch: Scratch) -> np.ndarray:

@@ -53,7 +53,12 @@ def settings_of(config: DataConfig) -> dict[str, Any]:
 
 
 def has_settings(prepared: PreparedTable, config: DataConfig) -> bool:
-    """Whether a folder was made by these settings, those that its version did not know at their defaults."""
+    """Whether a folder was made by these settings, those that its version did not know at their defaults.
+
+    And of files at these places, as far as the file beside the folder still tells.
+    """
+    if _made_of(prepared).get("places", _places(config)) != _places(config):
+        return False
     places = {name: getattr(config.source, name) for name in config.source.path_settings}
     made_by = prepared.manifest["settings"]
     try:
@@ -63,23 +68,36 @@ def has_settings(prepared: PreparedTable, config: DataConfig) -> bool:
     return settings_of(known) == settings_of(config)
 
 
-def write_inputs(folder: Path, prepared: PreparedTable, config: DataConfig, wanted: str) -> None:
-    """Write `<folder>.inputs.json`: the files that a folder was made from."""
+def write_inputs(folder: Path, prepared: str, config: DataConfig, wanted: str) -> None:
+    """Write `<folder>.inputs.json`: the files that a folder, whose fingerprint is `prepared`, was made from."""
     content = {
-        "prepared": prepared.fingerprint,
+        "prepared": prepared,
         "inputs_fingerprint": wanted,
+        "places": _places(config),
         "inputs": [masked(file.name) for file in config.source.inputs()],
     }
     write_file(inputs_file(folder), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def made_from(folder: Path, prepared: PreparedTable) -> str | None:
+def made_from(prepared: PreparedTable) -> str | None:
     """`inputs_fingerprint` of what a folder was made from; None where nothing tells."""
+    return _made_of(prepared).get("inputs_fingerprint")
+
+
+def _made_of(prepared: PreparedTable) -> dict[str, Any]:
+    """The content of the file beside a folder; nothing where it is not there, or tells of another content."""
     try:
-        content = json.loads(inputs_file(folder).read_bytes())
-        return str(content["inputs_fingerprint"]) if content["prepared"] == prepared.fingerprint else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        content = json.loads(inputs_file(prepared.folder).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    same = isinstance(content, dict) and content.get("prepared") == prepared.fingerprint
+    return content if same else {}
+
+
+def _places(config: DataConfig) -> dict[str, Any]:
+    """Where the files lie, as the settings say."""
+    places = config.model_dump(mode="json", include={"source": set(config.source.path_settings)})
+    return dict(masked_values(places["source"]))
 
 
 def inputs_file(folder: Path) -> Path:

@@ -99,7 +99,8 @@ def _read(
             growing_rows.add(piece, bad)
             report(growing_rows.rows, "")
     bad.more_to_come = False
-    bad.in_order()
+    if bad.rows:
+        bad.in_order([file.name for file in source.inputs()])
     bad.check()
     if growing_rows is None or not growing_rows.rows:
         raise ClickPromptError(f"{source.inputs()[0].name}: no rows")
@@ -125,6 +126,8 @@ class _Growing:
 
     def add(self, piece: RawTable, bad: BadRows) -> None:
         checked = check_cells(piece, bad, by_time=self._timed, dated=self._dated)
+        if not len(checked.labels):
+            return  # without rows nothing tells what times are
         for of_field, factors in zip(self._factors, checked.factors, strict=True):
             of_field.add(factors)
         self._labels.append(checked.labels)

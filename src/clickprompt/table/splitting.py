@@ -44,6 +44,10 @@ def chosen_order(config: SplitConfig, table: RawTable) -> Order:
         raise ClickPromptError(
             "data.split.order is given, but the source has one split; name train, validation and test"
         )
+    if config.order == "user" and table.schema.group_field is None:
+        raise ClickPromptError(
+            "data.split.order is user, but no field owns rows; set data.source.group_field to the user's field"
+        )
     if config.order == "time" and not table.timestamp:
         raise ClickPromptError("data.split.order is time, but the source has no timestamp; set data.source.timestamp")
     return config.order
@@ -59,10 +63,7 @@ def sampled(config: SplitConfig, rows: np.ndarray) -> np.ndarray:
 
 
 def split_rows(config: SplitConfig, table: Rows, rows: np.ndarray, scratch: Scratch) -> dict[SplitName, np.ndarray]:
-    """int64 row numbers of each split, out of `rows`, in the order that they shall keep.
-
-    Raises ClickPromptError where rows are to be split by user and no field owns them.
-    """
+    """int64 row numbers of each split, out of `rows`, in the order that they shall keep."""
     if table.order == "given":
         assert table.given is not None
         ends = np.searchsorted(rows, [table.given[name].stop for name in SPLITS])
@@ -77,10 +78,7 @@ def split_rows(config: SplitConfig, table: Rows, rows: np.ndarray, scratch: Scra
 def by_user(config: SplitConfig, table: Rows, rows: np.ndarray) -> dict[SplitName, np.ndarray]:
     """Whole users to each split, drawn by the seed out of all, sorted by name; sizes as near as they come."""
     schema = table.schema
-    if schema.group_field is None:
-        raise ClickPromptError(
-            "data.split.order is user, but no field owns rows; set data.source.group_field to the user's field"
-        )
+    assert schema.group_field is not None
     factors = table.factors[schema.names.index(schema.group_field)]
     counts = counted(factors.codes, rows, len(factors.texts))
     users = np.argsort(factors.ranks, kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clickprompt.settings import ClickPromptError
 from clickprompt.table.config import NegativesConfig
 from clickprompt.table.scratch import Scratch, blocks
 
@@ -12,13 +13,21 @@ _STREAM = 2
 
 
 def thinned(config: NegativesConfig, train: np.ndarray, labels: np.ndarray, seed: int, scratch: Scratch) -> np.ndarray:
-    """Those training rows, int64, that are kept: all with a click, and a share of the others drawn by the seed."""
+    """Those training rows, int64, that are kept: all with a click, and a share of the others drawn by the seed.
+
+    Raises ClickPromptError where none of the others is left.
+    """
     if config.keep == 1:
         return train
     random = np.random.default_rng([seed, _STREAM])
-    return scratch.numbers(
+    kept = scratch.numbers(
         some[(random.random(len(some)) < config.keep) | (labels[some] > 0)] for some in blocks(train)
     )
+    if all(labels[some].all() for some in blocks(kept)):
+        raise ClickPromptError(
+            f"data.negatives: keep is {config.keep:g}, which leaves no training row without a click; raise it"
+        )
+    return kept
 
 
 def corrected_weights(

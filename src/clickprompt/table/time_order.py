@@ -59,10 +59,23 @@ def _within(times: np.ndarray, low: np.generic | None, high: np.generic | None) 
 
 
 def _sorted(times: np.ndarray, rows: np.ndarray, ties: Sequence[Tie]) -> np.ndarray:
-    times = times[rows]
-    order = np.argsort(times, kind="stable")
-    equal = np.diff(times[order]) == 0
-    tied = order[np.concatenate([equal, [False]]) | np.concatenate([[False], equal])]
-    places = np.flatnonzero(np.isin(order, tied, assume_unique=True))
-    order[places] = tied[np.lexsort([*(tie(rows[tied]) for tie in reversed(ties)), times[tied]])]
-    return rows[order]
+    """One tie after the other orders the rows that all before it have left equal, so one key is in memory at once."""
+    held = times[rows]
+    order = np.argsort(held, kind="stable")
+    rows = rows[order]
+    places, group = _equal(np.arange(len(rows)), held[order])
+    for tie in ties:
+        keys = tie(rows[places])
+        order = np.lexsort([keys, group])
+        rows[places] = rows[places[order]]
+        places, group = _equal(places, group, keys[order])
+    return rows
+
+
+def _equal(places: np.ndarray, *keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the places, ascending, whose neighbour has the same keys, and a number for all that have the same."""
+    new = np.ones(len(places) + 1, dtype=bool)
+    if len(places):
+        new[1:-1] = np.any([np.diff(key) != 0 for key in keys], axis=0)
+    equal = ~(new[:-1] & new[1:])
+    return places[equal], np.cumsum(new[:-1])[equal]

@@ -50,25 +50,26 @@ def write_large_table(
     alone: files and formats hold the same ones, in the order of time, or with `shuffle` dealt to the files at random.
     `LargeTable` says what they are. Memory grows with `values`, and by 8 bytes a row with `shuffle`.
 
-    Raises ClickPromptError where there are fewer rows than files.
+    Raises ClickPromptError where there are fewer rows than files, or where the folder holds `reads-*` that would stay
+    beside the new ones.
     """
     from clickprompt.testing.large_table_rows import LargeTable
 
     if not 1 <= files <= rows:
         raise ClickPromptError(f"{rows:,} rows in {files:,} files: each file needs a row; ask for fewer files")
-    table = LargeTable(rows, round(VALUES_A_ROW * rows) if values is None else values, seed)
-    order = np.random.default_rng([seed, _SHUFFLE]).permutation(rows) if shuffle else None
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for file in range(files):
+    paths = [folder / f"reads-{file:05d}.{format}" for file in range(files)]
+    if others := sorted(set(folder.glob("reads-*")) - set(paths)):
+        raise ClickPromptError(f"{others[0]}: of another table, which would be read too; delete reads-* first")
+    table = LargeTable(rows, round(VALUES_A_ROW * rows) if values is None else values, seed)
+    order = np.random.default_rng([seed, _SHUFFLE]).permutation(rows) if shuffle else None
+    for file, path in enumerate(paths):
         start, stop = rows * file // files, rows * (file + 1) // files
-        path = folder / f"reads-{file:05d}.{format}"
         with _WRITERS[format](path) as write:
             for low in range(start, stop, _PIECE):
                 high = min(stop, low + _PIECE)
                 write(table.frame(np.arange(low, high) if order is None else order[low:high]))
-        paths.append(path)
     return paths
 
 

@@ -152,6 +152,15 @@ def test_a_line_left_open_does_not_swallow_the_next(tmp_path):
     assert numbers.tolist() == [2, 3]
 
 
+def test_a_line_of_nothing_but_escapes_does_not_hang(tmp_path):
+    file = tmp_path / "users.csv"
+    line = '"' + r'\";"a' * 300
+    file.write_text(";".join(f'"{name}"' for name in "abcdefgh") + f"\n{line}\n")
+    bad = BadRows("skip", max_share=1)
+    assert read_escaped(InputFile("users.csv", file), tuple("abcdefgh"), bad)[0].is_empty()
+    assert len(bad.rows) == 1
+
+
 def test_folders_that_are_none(tmp_path, progress):
     with pytest.raises(InputsNotFound, match="nowhere: no such folder"):
         BookCrossingSource(path="nowhere").inputs()

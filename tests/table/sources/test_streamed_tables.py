@@ -6,6 +6,7 @@ import json
 import fsspec
 import polars as pl
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -79,6 +80,24 @@ def test_a_row_group_larger_than_a_piece(tmp_path):
     frames = list(column_pieces(formats.InputFile("one", path), "parquet", 30))
     assert [frame.height for frame in frames] == [30, 30, 30, 10]
     assert frames[0].schema == {"a": pl.Date}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_rows_of_long_texts_come_in_shorter_pieces(kind, tmp_path, monkeypatch):
+    path = tmp_path / "long"
+    table = pa.table(
+        {"a": pa.array([str(i) * 1000 for i in range(10, 50)]).dictionary_encode(), "b": ["x" * 1000] * 40}
+    )
+    monkeypatch.setattr(f"{column_pieces.__module__}._ROWS_AT_ONCE", 8)
+    monkeypatch.setattr(f"{column_pieces.__module__}._PIECE_BYTES", 100_000)
+    if kind == "parquet":
+        pq.write_table(table, path)
+    else:
+        feather.write_feather(table, path)
+    frames = list(column_pieces(formats.InputFile("long", path), kind, 500))
+    assert len(frames) > 1
+    assert max(frame.height for frame in frames) <= 16
+    assert pl.concat(frames).rows() == list(zip(*table.to_pydict().values(), strict=True))
 
 
 def test_given_splits_come_piece_by_piece(tmp_path):

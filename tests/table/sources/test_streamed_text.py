@@ -115,6 +115,36 @@ def test_bad_lines_are_the_same_wherever_blocks_end(size, tmp_path, cut):
     assert delimited(path, Layout(), "skip") == whole
 
 
+LOOSE = {'"a\n"b,1': [3, 4], '"x"""a,1': [3], '"a,"b': [3], " ": [3], '""c,1': [3]}
+
+
+@pytest.mark.parametrize("size", [5, LARGE])
+def test_a_loose_quote_is_a_fault_wherever_blocks_end(size, tmp_path, cut):
+    cut(size)
+    path = tmp_path / "f.csv"
+    for line, wanted in LOOSE.items():
+        path.write_text(f'x,y\n"x""",""\n{line}\n')
+        rows, _, faults, seen = delimited(path, Layout(), "skip")
+        assert (rows, [at for _, at, _ in faults], seen) == ([('x"', "")], wanted, 1 + len(wanted)), line
+
+
+def test_a_separator_of_several_letters_may_stand_within_quotes(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_bytes(b'"x::z"::y\n"a::b"::1\n')
+    assert read_rows(path, separator="::").to_dict(as_series=False) == {"x::z": ["a::b"], "y": ["1"]}
+    path.write_bytes(path.read_bytes() + b"c\n")  # read record by record
+    assert read_rows(path, separator="::", bad=BadRows("skip", 1)).rows() == [("a::b", "1")]
+
+
+def test_an_endless_line_of_json_is_refused_before_it_fills_the_memory(tmp_path, cut, monkeypatch):
+    cut(16)
+    monkeypatch.setattr(text_blocks, "LONGEST_LINE", 64)
+    path = tmp_path / "f.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"a": 1}\n[' + b'{"a": 1},' * 1_000_000))
+    with pytest.raises(ClickPromptError, match="a line of more than 64 bytes"):
+        list(json_pieces(InputFile("f", path), {"a": pl.Int64}, BadRows()))
+
+
 @pytest.mark.parametrize("size", [11, 64, LARGE])
 def test_faults_are_named_by_their_line_in_the_file(size, tmp_path, cut):
     cut(size)

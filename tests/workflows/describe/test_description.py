@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -216,14 +217,21 @@ def test_label_rate_over_time(tmp_path):
     assert (over_time.edges[0], over_time.edges[-1]) == (1_700_000_000, 1_700_000_000 + 60 * 299)
     assert described.lengths is None
     assert described.examples[0].tokens is None
+    content["data"] |= {"negatives": {"keep": 0.2}}
+    fewer = describe(parse_recipe(content), tmp_path / "fewer", SilentProgress())
+    assert fewer.over_time == over_time
+    assert fewer.splits[0].rows < described.splits[0].rows
+    assert "of all rows" in fewer.notes[0]
 
 
 def test_the_terminal_shows_texts_as_they_are(described):
     console = Console(width=120, markup=False, highlight=False, file=io.StringIO())
-    print_description(described, console)
+    steering = ("a field \x1b]0;x\x07",)
+    print_description(replace(described, hints=steering, notes=steering, bad_rows=steering), console)
+    assert not {"\x1b", "\x07"} & set(console.file.getvalue())
     text = console.file.getvalue()
     assert "[red]x[/red]" in text
-    assert "hint:" in text or not described.hints
+    assert "hint: a field" in text
     assert f"{described.splits[0].label_rate:.1%}".replace("%", " %") in text
 
 

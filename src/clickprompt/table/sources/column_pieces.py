@@ -21,6 +21,9 @@ _ARROW_FILE = b"ARROW1"
 """How an Arrow file begins; an Arrow stream does not."""
 _BUFFER_BYTES = 1 << 20
 """Of each column, read at once; a whole row group of it would be else."""
+_ROWS_AT_ONCE = 1 << 16
+_PIECE_BYTES = 256 << 20
+"""Of a piece of more than so many rows; long texts make it shorter."""
 
 
 def column_types(file: InputFile, kind: Literal["parquet", "arrow"]) -> dict[str, pl.DataType]:
@@ -30,15 +33,26 @@ def column_types(file: InputFile, kind: Literal["parquet", "arrow"]) -> dict[str
 
 
 def column_pieces(file: InputFile, kind: Literal["parquet", "arrow"], rows: int) -> Iterator[pl.DataFrame]:
-    """Frames of at most `rows` rows.
+    """Frames of at most `rows` rows, and of fewer where these are large.
 
     Raises ClickPromptError for a file that is none, and for columns that cannot be read.
     """
     with _opened(file, kind) as (reader, schema):
-        batches = _parquet_batches(reader, rows) if kind == "parquet" else _arrow_batches(reader)
+        at_once = min(rows, _ROWS_AT_ONCE)
+        batches = _parquet_batches(reader, at_once) if kind == "parquet" else _arrow_batches(reader)
+        held: list[pa.RecordBatch] = []
+        height = size = 0
         for batch in batches:
-            for start in range(0, batch.num_rows, rows):
-                yield _frame(pa.Table.from_batches([batch.slice(start, rows)]), schema)
+            for start in range(0, batch.num_rows, at_once):
+                part = batch.slice(start, at_once)
+                if held and (height + part.num_rows > rows or size + part.nbytes > _PIECE_BYTES):
+                    yield _frame(pa.Table.from_batches(held), schema)
+                    held, height, size = [], 0, 0
+                held.append(part)
+                height += part.num_rows
+                size += part.nbytes
+        if held:
+            yield _frame(pa.Table.from_batches(held), schema)
 
 
 @contextmanager

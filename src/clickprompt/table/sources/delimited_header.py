@@ -50,7 +50,7 @@ def header_of(text: bytes, name: str, layout: Layout) -> tuple[tuple[str, ...], 
     lines = list(io.StringIO(plain.decode("utf-8", "surrogateescape"), newline=""))
     reader = csv_reader(iter(lines), mark, layout.quoted)
     try:
-        header = next(tuple(row) for row in reader if row)
+        header = next(tuple(cell.replace(mark, layout.separator) for cell in row) for row in reader if row)
     except (csv.Error, StopIteration) as error:
         raise ClickPromptError(f"{name}, line 1: the header cannot be read ({error})") from None
     if (byte := strange_byte("".join(header))) is not None:

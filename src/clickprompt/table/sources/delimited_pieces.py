@@ -17,7 +17,7 @@ from clickprompt.table.raw import InputFile
 from clickprompt.table.sources import text_blocks
 from clickprompt.table.sources.delimited_header import Layout, header_of
 from clickprompt.table.sources.json_pieces import PIECE_ROWS
-from clickprompt.table.sources.record_ends import is_strict, is_whole, record_end
+from clickprompt.table.sources.record_ends import is_strict, record_end
 from clickprompt.table.sources.records import as_written, records, strange_byte
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class _Reader:
         """None where the text holds a fault, or ends within a record."""
         import polars as pl
 
-        if text.isspace():
+        if not text.strip(b"\r\n"):
             return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String))
         plain, mark = self.layout.with_one_mark(text, self.name)
         try:
@@ -132,10 +132,12 @@ class _Reader:
             )
         except pa.ArrowInvalid:
             return None
-        frame = pl.DataFrame(pl.from_arrow(table))
-        if self.layout.quoted and not (is_whole(plain, frame, mark) and is_strict(plain, mark)):
+        if self.layout.quoted and not is_strict(plain, mark):
             return None
-        return frame
+        frame = pl.DataFrame(pl.from_arrow(table))
+        if mark == self.layout.separator or b'"' not in text:
+            return frame
+        return frame.with_columns(pl.all().str.replace_all(mark, self.layout.separator, literal=True))
 
     def _slow(self, text: bytes, last: bool) -> tuple[pl.DataFrame, np.ndarray, int]:
         import polars as pl
@@ -154,7 +156,7 @@ class _Reader:
             row += 1
             end = record.end
             if record.fault is None:
-                rows.append(record.cells)
+                rows.append([cell.replace(mark, self.layout.separator) for cell in record.cells])
                 numbers.append(row)
             else:
                 self._refuse(record.fault, record.content.replace(mark, self.layout.separator), row, record.line)

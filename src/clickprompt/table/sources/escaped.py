@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 10
 """Lines that one record may take."""
+_MOST_ENDS = 16
+"""Places where a cell with stray quotes may end; each more multiplies the ways to part a record."""
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _BARE = r'([^";]*)'
 _STRAY = r'"((?:[^"\\]|\\.|"(?!;|\Z))*\\?)"'
@@ -104,7 +106,7 @@ def _together(lines: pl.Series, whole: np.ndarray, line: int) -> Iterator[tuple[
 
 def _cells(text: str, cells: int) -> list[str | None] | None:
     """The cells of a record, None where the text is none."""
-    for quoted in (_QUOTED, _STRAY):
+    for quoted in (_QUOTED, _STRAY) if text.count('\\";') <= _MOST_ENDS else (_QUOTED,):
         found = re.fullmatch(";".join([f"(?:{quoted}|{_BARE})"] * cells), text, re.DOTALL)
         if found is not None:
             pairs = zip(found.groups()[::2], found.groups()[1::2], strict=True)

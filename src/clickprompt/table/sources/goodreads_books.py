@@ -89,7 +89,8 @@ def _genres(frame: pl.DataFrame, every: bool) -> pl.DataFrame:
     genre = pl.col("variable")
     chosen = genre.str.join(BETWEEN_GENRES) if every else genre.first()
     return (
-        frame.unnest("genres")
+        frame.unique("book_id", keep="first", maintain_order=True)
+        .unnest("genres")
         .unpivot(index="book_id")
         .filter(pl.col("value") > 0)
         .sort("value", "variable", descending=[True, False])

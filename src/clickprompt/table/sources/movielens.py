@@ -140,13 +140,14 @@ class MovieLensSource(SourceConfig):
             .join(movies, on="Movie ID", how="left", maintain_order="left")
         )
         if self.neutral == "drop":
-            joined = joined.filter(pl.col("rating") != NEUTRAL)
+            rated = joined["rating"] != NEUTRAL
+            joined, numbers = joined.filter(rated), numbers[rated.to_numpy()]
         if not joined.height:
             raise ClickPromptError(f"{names[0]}: no rating is left")
         return RawTable(
             frame=joined,
             schema=self.schema_,
-            provenance=Provenance((names[0],), (joined.height,)),
+            provenance=Provenance((names[0],), (joined.height,), numbers),
             label="rating",
             threshold=POSITIVE,
             timestamp="timestamp",

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections import deque
+
+import numpy as np
 
 from clickprompt.table.sources.records import csv_reader
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def record_end(text: bytes, *, quoted: bool) -> int:
     """Bytes up to the end of the last record that seems whole; 0 where none does.
 
-    Seems, for quotes are but counted: `5" nails` without quotes around is one too few. `is_whole` tells afterwards.
+    Seems, for quotes are but counted: `5" nails` without quotes around is one too few. `is_strict` tells afterwards.
     """
     end = text.rfind(b"\n") + 1 or text.rfind(b"\r", 0, -1) + 1
     if not quoted:
@@ -31,45 +28,34 @@ def record_end(text: bytes, *, quoted: bool) -> int:
 
 
 def is_strict(text: bytes, separator: str) -> bool:
-    """Whether no letters seem to stand between a closing quote and the next separator, as in `"a" b`.
+    """Whether each cell that begins with a quote ends with its next single one, and the text outside of quotes.
 
-    Arrow takes them for a part of the cell, which makes what a line says depend on whether another has a fault.
+    Arrow takes letters after a closing quote, as in `"a" b`, for a part of the cell, and an open quote to mean that the
+    rest of the text is one cell; what a line says would depend on where the text was cut.
     """
     if b'"' not in text:
         return True
-    for pattern in _loose(separator):
-        for match in pattern.finditer(text):
-            start, stop = text.rfind(b"\n", 0, match.start()) + 1, text.find(b"\n", match.start())
-            try:  # a quote amid a cell without quotes is a letter
-                list(csv_reader([text[start : stop if stop >= 0 else None].decode()], separator, True))
-            except (csv.Error, UnicodeError):
-                return False
-    return True
+    return _all_stand_around(text, separator) or _python_reads(text, separator)
 
 
-@lru_cache
-def _loose(separator: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    between = re.escape(separator).encode() + rb"\r\n"
-    letter = rb'[^"' + between + rb"]"
-    after_letter = rb'"(?<=' + letter + rb'")' + letter
-    after_nothing = rb'""(?<![^' + between + rb']"")' + letter
-    return re.compile(after_letter), re.compile(after_nothing)
+def _all_stand_around(text: bytes, separator: str) -> bool:
+    """Whether every quote opens or closes a cell, or is one of a pair within one."""
+    letters = np.frombuffer(b"\n" + text + b"\n", dtype=np.uint8)
+    places = np.flatnonzero(letters == ord('"'))
+    if len(places) % 2:
+        return False
+    opening, closing = places[::2], places[1::2]
+    ends = np.zeros(256, dtype=bool)
+    ends[[ord(separator), ord("\n"), ord("\r")]] = True
+    pairs = closing[:-1] + 1 == opening[1:]
+    opens, closes = ends[letters[opening - 1]], ends[letters[closing + 1]]
+    return bool(opens[0] and closes[-1] and (opens[1:] | pairs).all() and (closes[:-1] | pairs).all())
 
 
-def is_whole(text: bytes, frame: pl.DataFrame, separator: str) -> bool:
-    """Whether the last row is a record that ends with the text, its quotes closed; `frame` was made of the text.
-
-    Arrow takes an open quote to mean that the rest of the text is one cell.
-    """
-    if not frame.height:
-        return True
-    cells = frame.row(-1)
-    if not any("\n" in cell or "\r" in cell for cell in cells):
-        return True
-    newlines = sum(cell.count("\n") for cell in cells)
-    own = b"\n".join(text.rstrip(b"\r\n").rsplit(b"\n", newlines + 1)[-newlines - 1 :])
+def _python_reads(text: bytes, separator: str) -> bool:
+    """The slower way, for a quote amid a cell without quotes is a letter."""
     try:
-        rows = list(csv_reader(io.StringIO(own.decode(), newline=""), separator, True))
+        deque(csv_reader(io.StringIO(text.decode(), newline=""), separator, True), maxlen=0)
     except (csv.Error, UnicodeError):
         return False
-    return rows == [list(cells)]
+    return True

@@ -13,6 +13,8 @@ from clickprompt.table.sources.byte_streams import chunks
 BLOCK_BYTES = 64 << 20
 """Text that is parsed at once."""
 CHUNK_BYTES = 4 << 20
+LONGEST_LINE = 256 << 20
+"""Bytes of a line that is waited for."""
 _AHEAD = 16
 """Chunks that are unpacked before they are asked for: as much as a block."""
 
@@ -36,13 +38,22 @@ def text_chunks(file: InputFile, encoding: str, size: int | None = None) -> Iter
 
 
 def line_blocks(file: InputFile, encoding: str) -> Iterator[bytes]:
-    """The text in blocks of about BLOCK_BYTES that end with a line; a longer line is a block of its own."""
+    """The text in blocks of about BLOCK_BYTES that end with a line; a longer line is a block of its own.
+
+    Raises ClickPromptError as `text_chunks` does, and for a line of more than LONGEST_LINE bytes.
+    """
     held: list[bytes] = []
-    size = 0
+    size = open_line = 0
     for chunk in text_chunks(file, encoding, min(CHUNK_BYTES, BLOCK_BYTES)):
         held.append(chunk)
         size += len(chunk)
-        if size >= BLOCK_BYTES and (end := chunk.rfind(b"\n") + 1):
+        end = chunk.rfind(b"\n") + 1
+        open_line = len(chunk) - end if end else open_line + len(chunk)
+        if open_line > LONGEST_LINE:
+            raise ClickPromptError(
+                f"{file.name}: a line of more than {LONGEST_LINE:,} bytes; write each object on a line of its own"
+            )
+        if size >= BLOCK_BYTES and end:
             yield b"".join([*held[:-1], chunk[:end]])
             held = [chunk[end:]]
             size = len(chunk) - end

@@ -79,7 +79,10 @@ def _notes(settings: dict[str, Any]) -> list[str]:
     keep = settings.get("negatives", {}).get("keep", 1)
     notes = [] if sample == 1 else [f"a sample: {sample:.4g} of all rows (data.split.sample)"]
     if keep != 1:
-        notes.append(f"training rows without a click are a sample: {keep:.4g} of them (data.negatives.keep)")
+        notes.append(
+            f"training rows without a click are a sample: {keep:.4g} of them (data.negatives.keep); "
+            "label rates over time are of all rows"
+        )
     if settings.get("fit_on") == "catalogue":
         notes.append("values that no training row holds own embedding rows, too (data.fit_on: catalogue)")
     return notes

@@ -113,6 +113,6 @@ def _lines(of: Description) -> Iterator[str]:
         tokens = NONE if example.tokens is None else str(example.tokens)
         yield f"example (label {example.label}, {tokens} tokens): {shown(example.sentence, _SENTENCE_LETTERS)}"
     yield from (f"bad rows: {shown(line, _SENTENCE_LETTERS)}" for line in of.bad_rows)
-    yield from (f"hint: {line}" for line in of.hints)
-    yield from (f"note: {line}" for line in of.notes)
+    yield from (f"hint: {shown(line, _SENTENCE_LETTERS)}" for line in of.hints)
+    yield from (f"note: {shown(line, _SENTENCE_LETTERS)}" for line in of.notes)
     yield f"prepared: {of.prepared}"
