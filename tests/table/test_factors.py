@@ -46,6 +46,7 @@ def test_arrays_and_categories():
     assert rows(factorise([np.float32(0.1), np.float32(3)])) == ["0.1", "3"]
     assert rows(factorise(pl.Series(["x", None, " x"], dtype=pl.Categorical))) == ["x", "unknown", "x"]
     assert rows(factorise(np.array(["x", "y"]))) == ["x", "y"]
+    assert factorise(["x", np.str_("x"), "y"]).texts == ["x", "y"]
     assert rows(factorise([1, "a", None, 2.5, True])) == ["1", "a", "unknown", "2.5", "true"]
     nanoseconds = pa.array([1_714_525_323_000_004_001], pa.timestamp("ns"))
     assert rows(factorise(nanoseconds)) == ["2024-05-01T01:02:03.000004"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from clickprompt.contracts import MISSING
+from clickprompt.contracts import MISSING, Field
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.canonical import canonical_number, canonical_text
 from clickprompt.table.factors import BadCodes, CellError, Factors, distinct, map_distinct
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _TRUTH = {"0": 0, "1": 1, "false": 0, "true": 1}
+_ROWS_FOR_THREADS, _THREADS = 50_000, 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -103,13 +105,17 @@ def timestamps(table: RawTable, dated: bool | None = None) -> tuple[np.ndarray, 
 
 def field_factors(table: RawTable) -> list[Factors]:
     """Each field's distinct texts and codes. Raises ClickPromptError for a numeric field's cell that is no number."""
-    factors = []
-    for field in table.schema.fields:
+
+    def factors_of(field: Field) -> Factors:
         try:
-            factors.append(factorise_field(table.frame[field.name], field))
+            return factorise_field(table.frame[field.name], field)
         except CellError as error:
             raise _located(table, field.name, error) from None
-    return factors
+
+    if table.frame.height < _ROWS_FOR_THREADS:
+        return [factors_of(field) for field in table.schema.fields]
+    with ThreadPoolExecutor(_THREADS) as threads:  # Arrow finds one field's values while Python names another's
+        return list(threads.map(factors_of, table.schema.fields))
 
 
 def _mapped(table: RawTable, column: str, function: Callable[[Any], Any], dtype: type[np.generic]) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,8 @@ def factorise(column: Any, *, numeric: bool = False) -> Factors:
     """
     codes, values = distinct(column)
     texts = map_distinct(codes, values, canonical_number if numeric else canonical_text)
+    if all(map(is_, texts, values)):  # texts in their canonical form, so distinct too
+        return Factors(codes, texts)
     places: dict[str, int] = {}
     merged = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int32)
     return Factors(merged[codes], list(places))
@@ -102,19 +105,20 @@ def factorise(column: Any, *, numeric: bool = False) -> Factors:
 
 def map_distinct(codes: np.ndarray, values: list[Any], function: Callable[[Any], Any]) -> list[Any]:
     """`function` of each distinct value; its ValueError becomes the CellError of the first row that holds the value."""
-    results: list[Any] = []
+    try:
+        return list(map(function, values))
+    except ValueError:
+        pass
     reasons: dict[int, str] = {}
     for code, value in enumerate(values):
         try:
-            results.append(function(value))
+            function(value)
         except ValueError as error:
             reasons[code] = str(error)
-    if reasons:
-        rows = np.flatnonzero(np.isin(codes, list(reasons)))
-        told = {code: str(CellError(0, values[code], reason)) for code, reason in reasons.items()}
-        first = int(codes[rows[0]])
-        raise CellError(int(rows[0]), values[first], reasons[first], BadCodes(rows, codes[rows], told))
-    return results
+    rows = np.flatnonzero(np.isin(codes, list(reasons)))
+    told = {code: str(CellError(0, values[code], reason)) for code, reason in reasons.items()}
+    first = int(codes[rows[0]])
+    raise CellError(int(rows[0]), values[first], reasons[first], BadCodes(rows, codes[rows], told))
 
 
 def distinct(column: Any) -> tuple[np.ndarray, list[Any]]:

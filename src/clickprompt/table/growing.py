@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 
@@ -64,5 +64,9 @@ def growing(field: Field, codes: Column) -> GrowingFactors | GrowingLists:
 
 
 def _merged(places: dict[str, int], texts: list[str]) -> np.ndarray:
-    """int32: the place of each text among all, new ones behind the others."""
-    return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int32)
+    """int32: the place of each of these distinct texts among all, new ones behind the others."""
+    found = np.fromiter(map(places.get, texts, repeat(-1)), np.int32, len(texts))
+    new = np.flatnonzero(found < 0)
+    found[new] = np.arange(len(places), len(places) + len(new))
+    places.update(zip((texts[place] for place in new.tolist()), found[new].tolist(), strict=True))
+    return found
