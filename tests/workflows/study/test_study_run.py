@@ -23,8 +23,9 @@ SECONDS = ["train_seconds", "pretrain_seconds"]
 
 
 def steps(out: Path) -> dict[Path, int]:
-    """When each finished step was written."""
-    return {path: path.stat().st_mtime_ns for path in [*out.glob("runs/*/steps/*/*"), *out.glob("pretrained/*/*")]}
+    """When each finished step was written; what lies under a temporary name, which a dot begins, is none."""
+    found = [*out.glob("runs/*/steps/[!.]*/*"), *out.glob("pretrained/[!.]*/*")]
+    return {path: path.stat().st_mtime_ns for path in found}
 
 
 def results(folder: Path) -> pl.DataFrame:
@@ -248,7 +249,7 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(finished, file, tmp_pat
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
-    while len(list(tmp_path.glob("runs/*/steps/*/step.json"))) < 4:
+    while len(list(tmp_path.glob("runs/*/steps/[!.]*/step.json"))) < 4:
         assert process.poll() is None, "it ended before it was killed"
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
