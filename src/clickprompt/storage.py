@@ -162,8 +162,19 @@ def read_manifest(folder: Path, name: str, *, kind: str, version: int, check_fil
     return manifest
 
 
-def write_manifest(folder: Path, name: str, content: dict[str, Any], *, kind: str, version: int) -> None:
-    """Write the manifest that `read_manifest` checks, with the SHA-256 of every file now in the folder."""
+def write_manifest(
+    folder: Path,
+    name: str,
+    content: dict[str, Any],
+    *,
+    kind: str,
+    version: int,
+    files: dict[str, str] | None = None,
+) -> None:
+    """Write the manifest that `read_manifest` checks, with the SHA-256 of every file now in the folder.
+
+    `files`: its `checksums`, where they have just been taken.
+    """
     from clickprompt import __version__
 
     manifest = {
@@ -171,7 +182,7 @@ def write_manifest(folder: Path, name: str, content: dict[str, Any], *, kind: st
         "format_version": version,
         "clickprompt_version": __version__,
         **content,
-        "files": checksums(folder),
+        "files": checksums(folder) if files is None else files,
     }
     manifest = json.loads(json.dumps(manifest))
     text = json.dumps({**manifest, "manifest_sha256": _manifest_sha256(manifest)}, indent=2, ensure_ascii=False)

@@ -131,10 +131,11 @@ def _write(config: DataConfig, folder: Path, scratch: Scratch, progress: Progres
         for hint in checks["hints"]:
             progress.say(f"hint: {hint}")
         positives = {name: sum(int(table.labels[some].sum()) for some in blocks(rows)) for name, rows in splits.items()}
+        files, settings = checksums(temporary), settings_of(config)
         content: dict[str, Any] = {
             "schema": table.schema.model_dump(mode="json"),
-            "settings": settings_of(config),
-            "fingerprint": fingerprint({"settings": settings_of(config), "files": checksums(temporary)}),
+            "settings": settings,
+            "fingerprint": fingerprint({"settings": settings, "files": files}),
             "order": table.order,
             "training_order": "shuffled" if shuffled else "split",
             "duplicates_dropped": len(table) - len(kept),
@@ -147,7 +148,7 @@ def _write(config: DataConfig, folder: Path, scratch: Scratch, progress: Progres
             "over_time": periods,
             **summarise(table.schema, values, factors, counts, positives),
         }
-        write_manifest(temporary, MANIFEST, content, kind=KIND, version=FORMAT_VERSION)
+        write_manifest(temporary, MANIFEST, content, kind=KIND, version=FORMAT_VERSION, files=files)
     report(4, str(folder))
     return str(content["fingerprint"])
 

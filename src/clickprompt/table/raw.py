@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clickprompt.contracts import SplitName, TableSchema
+from clickprompt.contracts import SPLITS, SplitName, TableSchema
 from clickprompt.storage import clear_disk_errors, sha256_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,12 @@ class RawTable:
             given = {name: range(int(before[part.start]), int(before[part.stop])) for name, part in given.items()}
         frame = self.frame.filter(pl.Series(kept))
         return replace(self, frame=frame, provenance=self.provenance.filter(kept), given=given)
+
+
+def ranges_of(sizes: Mapping[SplitName, int]) -> dict[SplitName, range]:
+    """Rows of each split where splits of these sizes follow one another, train first."""
+    ends = accumulate(sizes[name] for name in SPLITS)
+    return {name: range(end - sizes[name], end) for name, end in zip(SPLITS, ends, strict=True)}
 
 
 def _counted(kept: np.ndarray, rows: tuple[int, ...]) -> tuple[int, ...]:

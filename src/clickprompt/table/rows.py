@@ -18,7 +18,7 @@ from clickprompt.table.config import SplitConfig
 from clickprompt.table.factors import Factors
 from clickprompt.table.growing import growing
 from clickprompt.table.lists import factorise_field
-from clickprompt.table.raw import RawTable
+from clickprompt.table.raw import RawTable, ranges_of
 from clickprompt.table.scratch import Column, Scratch
 from clickprompt.table.sources.base import SourceConfig, TypesWidened
 from clickprompt.table.splitting import Order, chosen_order
@@ -165,12 +165,6 @@ class _Growing:
         def mapped(column: Column | None) -> np.ndarray | None:
             return None if column is None else column.mapped()
 
-        given, start = None, 0
-        if self._first.given is not None:
-            given = {}
-            for name in SPLITS:
-                given[name] = range(start, start + self._given[name])
-                start += self._given[name]
         return Rows(
             schema=self._first.schema,
             order=self._order,
@@ -180,7 +174,7 @@ class _Growing:
             times=mapped(self._times),
             dated=bool(self._dated),
             hashes=mapped(self._hashes),
-            given=given,
+            given=None if self._first.given is None else ranges_of(self._given),
         )
 
 

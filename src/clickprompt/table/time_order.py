@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from clickprompt.table.factors import Factors
-from clickprompt.table.scratch import AT_ONCE
+from clickprompt.table.scratch import blocks
 
 Tie = Callable[[np.ndarray], np.ndarray]
 """What orders some rows of equal time, (rows,)."""
@@ -39,11 +39,7 @@ def in_time_order(times: np.ndarray, rows: np.ndarray, ties: Sequence[Tie], most
     for period in range(len(edges) + 1):
         low = edges[period - 1] if period else None
         high = edges[period] if period < len(edges) else None
-        held = [
-            some[_within(times[some], low, high)]
-            for some in (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
-        ]
-        within = np.concatenate(held)
+        within = np.concatenate([some[_within(times[some], low, high)] for some in blocks(rows)])
         if len(within):
             yield _sorted(times, within, ties)
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.bad_rows import BadRows
-from clickprompt.table.sources import amazon
+from clickprompt.table.sources import amazon, release
 from clickprompt.table.sources.amazon import AmazonSource
 from clickprompt.table.sources.base import InputsNotFound
 
@@ -156,7 +156,7 @@ def test_settings_that_cannot_be(tmp_path):
 def test_the_cache_is_filled_from_the_authors_server(tmp_path, monkeypatch, progress):
     asked = {}
     monkeypatch.setenv("CLICKPROMPT_CACHE", str(tmp_path))
-    monkeypatch.setattr(amazon, "fetch_files", lambda name, urls, progress: asked.update({name: urls}))
+    monkeypatch.setattr(release, "fetch_files", lambda name, urls, progress: asked.update({name: urls}))
     AmazonSource(category="Video_Games").fetch(progress)
     folder = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_v2"
     assert asked == {

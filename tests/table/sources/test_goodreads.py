@@ -9,7 +9,7 @@ import pytest
 
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.bad_rows import BadRows
-from clickprompt.table.sources import goodreads, text_blocks
+from clickprompt.table.sources import release, text_blocks
 from clickprompt.table.sources.base import InputsNotFound
 from clickprompt.table.sources.goodreads import GoodReadsSource
 
@@ -182,7 +182,7 @@ def test_folders(folder, progress, tmp_path):
 def test_official_addresses(progress, monkeypatch, tmp_path):
     monkeypatch.setenv("CLICKPROMPT_CACHE", str(tmp_path))
     asked = {}
-    monkeypatch.setattr(goodreads, "fetch_files", lambda name, urls, progress: asked.update({name: dict(urls)}))
+    monkeypatch.setattr(release, "fetch_files", lambda name, urls, progress: asked.update({name: dict(urls)}))
     for genre in ("all", "young_adult"):
         with pytest.raises(InputsNotFound, match=f"goodreads, {genre}: not in the cache"):
             GoodReadsSource(genre=genre).inputs()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
@@ -11,12 +10,12 @@ from pydantic import field_validator
 from clickprompt.contracts import Field, Progress, TableSchema
 from clickprompt.settings import ClickPromptError, did_you_mean
 from clickprompt.table.bad_rows import BadRows
-from clickprompt.table.raw import InputFile, Provenance, RawTable
+from clickprompt.table.raw import Provenance, RawTable
 from clickprompt.table.sources.amazon_products import read_products
-from clickprompt.table.sources.base import InputsNotFound, PublishedCounts, SourceConfig
-from clickprompt.table.sources.fetch import cached, fetch_files
+from clickprompt.table.sources.base import PublishedCounts
 from clickprompt.table.sources.json_pieces import json_pieces
 from clickprompt.table.sources.published_counts import AMAZON_TOYS
+from clickprompt.table.sources.release import GzippedRelease
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,7 +46,7 @@ POSITIVE = 4
 """Ratings of at least this are clicks."""
 
 
-class AmazonSource(SourceConfig):
+class AmazonSource(GzippedRelease):
     """Amazon reviews of 2018, 5-core, of one category; from a folder, the cache or the authors' server.
 
     Every review is a row, in order of its day. Of several metadata lines of one product the first counts; a review of
@@ -57,8 +56,6 @@ class AmazonSource(SourceConfig):
     """
 
     kind: Literal["amazon"] = "amazon"
-    path: Path | None = None
-    """Folder with the files, gzipped or not; by default the cache, filled from the net when empty."""
     category: str = "Toys_and_Games"
     """Whose reviews, as the files are named."""
     categories: Literal["last", "all"] = "last"
@@ -89,27 +86,9 @@ class AmazonSource(SourceConfig):
         reviews, products = f"{self.category}_5.json.gz", f"meta_{self.category}.json.gz"
         return {reviews: f"{URL}/categoryFilesSmall/{reviews}", products: f"{URL}/metaFiles2/{products}"}
 
-    def inputs(self) -> tuple[InputFile, ...]:
-        """Reviews, metadata."""
-        folder = cached(self._cache_name) if self.path is None else self.path.expanduser()
-        if folder is None:
-            raise InputsNotFound(f"amazon, {self.category}: not in the cache; set data.source.path to its folder")
-        if not folder.is_dir():
-            raise InputsNotFound(f"{self.path}: no such folder; set data.source.path to the folder of amazon's files")
-        shown, files = folder if self.path is None else self.path, []
-        for name in self._addresses:
-            found = next((n for n in (name, name.removesuffix(".gz")) if (folder / n).is_file()), None)
-            if found is None:
-                raise InputsNotFound(f"{shown}: not amazon with category {self.category}; expected {name} in it")
-            files.append(InputFile(str(shown / found), folder / found))
-        return tuple(files)
-
-    def fetch(self, progress: Progress) -> None:
-        """Fill the cache from the authors' server, which tells no checksums but those inside the gzip files."""
-        if self.path is not None:
-            self.inputs()
-        elif cached(self._cache_name) is None:
-            fetch_files(self._cache_name, self._addresses, progress)
+    @property
+    def _part(self) -> tuple[str, str]:
+        return "category", self.category
 
     def pieces(self, progress: Progress, bad: BadRows, types: dict[str, Any]) -> Iterator[RawTable]:
         """Reviews joined with their products, a row each."""

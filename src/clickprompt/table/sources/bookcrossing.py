@@ -17,6 +17,7 @@ from clickprompt.table.sources.escaped import read_escaped
 from clickprompt.table.sources.fetch import cached, download, store, unpack
 from clickprompt.table.sources.json_pieces import PIECE_ROWS
 from clickprompt.table.sources.published_counts import BOOKCROSSING
+from clickprompt.table.sources.release import release_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,11 +68,7 @@ class BookCrossingSource(SourceConfig):
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Ratings, books, users."""
-        folder = cached(CACHE_NAME) if self.path is None else self.path.expanduser()
-        if folder is None:
-            raise InputsNotFound("bookcrossing: not in the cache; set data.source.path to its folder")
-        if not folder.is_dir():
-            raise InputsNotFound(f"{self.path}: no such folder; set data.source.path to the folder of bookcrossing")
+        folder = release_folder(self.path, CACHE_NAME, "bookcrossing", "bookcrossing")
         shown = folder if self.path is None else self.path
         for layout in LAYOUTS:
             if all((folder / name).is_file() for name in layout):

@@ -9,13 +9,12 @@ from typing import Any, Literal, get_args
 from clickprompt.contracts import Field, Progress, TableSchema
 from clickprompt.settings import ClickPromptError
 from clickprompt.table.bad_rows import BadRows
-from clickprompt.table.raw import InputFile, Provenance, RawTable
-from clickprompt.table.sources.base import InputsNotFound, PublishedCounts, SourceConfig
-from clickprompt.table.sources.fetch import cached, fetch_files
+from clickprompt.table.raw import Provenance, RawTable
+from clickprompt.table.sources.base import PublishedCounts
 from clickprompt.table.sources.goodreads_books import BETWEEN_GENRES, looked_up, read_books
 from clickprompt.table.sources.goodreads_interactions import interactions
-from clickprompt.table.sources.joined import joined
 from clickprompt.table.sources.published_counts import GOODREADS
+from clickprompt.table.sources.release import GzippedRelease
 
 URL = "https://mcauleylab.ucsd.edu/public_datasets/gdrive/goodreads"
 """Where the authors' page, https://cseweb.ucsd.edu/~jmcauley/datasets/goodreads.html, links to."""
@@ -56,7 +55,7 @@ POSITIVE = 4
 """Ratings of at least this are clicks."""
 
 
-class GoodReadsSource(SourceConfig):
+class GoodReadsSource(GzippedRelease):
     """GoodReads: book ratings of 876,145 users' shelves, 2006 to 2017, whole or a genre; fetched when not at hand.
 
     A book that the books file lacks has unknown properties; of several lines of one book, author or work the first
@@ -64,8 +63,6 @@ class GoodReadsSource(SourceConfig):
     """
 
     kind: Literal["goodreads"] = "goodreads"
-    path: Path | None = None
-    """Folder with the files, gzipped or not; by default the cache, filled from the net when empty."""
     genre: Genre = "all"
     """Whose files: the whole graph (228,648,342 lines, 11 GB), for a genre alone has too few books for the papers' 4.6
     million features; or one of the eight genres with files of their own."""
@@ -102,33 +99,13 @@ class GoodReadsSource(SourceConfig):
         addresses = {f"{name}.json.gz": f"{folder}/{name}.json.gz" for name in (interactions, books)}
         return addresses | {f"{name}.json.gz": f"{URL}/{name}.json.gz" for name in shared}
 
-    def inputs(self) -> tuple[InputFile, ...]:
-        """Interactions, books, authors, works, genres."""
-        folder = cached(self._cache_name) if self.path is None else self.path.expanduser()
-        if folder is None:
-            raise InputsNotFound(f"goodreads, {self.genre}: not in the cache; set data.source.path to its folder")
-        if not folder.is_dir():
-            raise InputsNotFound(f"{self.path}: no such folder; set data.source.path to the folder of goodreads")
-        shown, files = folder if self.path is None else self.path, []
-        for name in self._addresses:
-            found = next((n for n in (name, name.removesuffix(".gz")) if (folder / n).is_file()), None)
-            if found is None:
-                has = [g for g in get_args(Genre)[1:] if any(folder.glob(f"goodreads_interactions_{g}.json*"))]
-                hint = f"; it has files of {', '.join(has)}: set data.source.genre" if has else ""
-                raise InputsNotFound(f"{shown}: not goodreads with genre {self.genre}; expected {name} in it{hint}")
-            files.append(InputFile(str(shown / found), folder / found))
-        return tuple(files)
+    @property
+    def _part(self) -> tuple[str, str]:
+        return "genre", self.genre
 
-    def fetch(self, progress: Progress) -> None:
-        """Fill the cache from the authors' server."""
-        if self.path is not None:
-            self.inputs()
-        else:
-            fetch_files(self._cache_name, self._addresses, progress)
-
-    def read(self, progress: Progress, bad: BadRows | None = None) -> RawTable:
-        """All pieces as one table, for what fits in memory."""
-        return joined(list(self.pieces(progress, bad or BadRows(), {})))
+    def _hint(self, folder: Path) -> str:
+        has = [genre for genre in get_args(Genre)[1:] if any(folder.glob(f"goodreads_interactions_{genre}.json*"))]
+        return f"; it has files of {', '.join(has)}: set data.source.genre" if has else ""
 
     def pieces(self, progress: Progress, bad: BadRows, types: dict[str, Any]) -> Iterator[RawTable]:
         """Interactions joined with their books, a row each."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from clickprompt.contracts import SPLITS, SplitName
-from clickprompt.table.raw import Provenance, RawTable
+from clickprompt.table.raw import Provenance, RawTable, ranges_of
 
 
 def joined(pieces: Sequence[RawTable]) -> RawTable:
@@ -28,9 +28,4 @@ def joined(pieces: Sequence[RawTable]) -> RawTable:
 def _given(pieces: Sequence[RawTable]) -> Mapping[SplitName, range] | None:
     if pieces[0].given is None:
         return None
-    sizes = {split: sum(len((piece.given or {}).get(split, ())) for piece in pieces) for split in SPLITS}
-    ranges, start = {}, 0
-    for split, size in sizes.items():
-        ranges[split] = range(start, start + size)
-        start += size
-    return ranges
+    return ranges_of({split: sum(len((piece.given or {}).get(split, ())) for piece in pieces) for split in SPLITS})

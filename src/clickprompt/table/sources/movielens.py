@@ -15,6 +15,7 @@ from clickprompt.table.bad_rows import BadRow, BadRows
 from clickprompt.table.raw import InputFile, Provenance, RawTable
 from clickprompt.table.sources.base import InputsNotFound, SourceConfig
 from clickprompt.table.sources.fetch import cached
+from clickprompt.table.sources.release import release_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,15 +74,11 @@ class MovieLensSource(SourceConfig):
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Ratings, users and movies."""
-        folder = cached(self.cache_name) if self.path is None else self.path.expanduser()
-        if folder is None:
-            raise InputsNotFound(f"{self.kind_name}: not in the cache; set data.source.path to its folder")
+        folder = release_folder(self.path, self.cache_name, self.kind_name, self.kind_name)
         for layout in self.layouts:
             if all((folder / name).is_file() for name in layout):
                 shown = folder if self.path is None else self.path
                 return tuple(InputFile(str(shown / name), folder / name) for name in layout)
-        if not folder.is_dir():
-            raise InputsNotFound(f"{self.path}: no such folder; set data.source.path to the folder of {self.kind_name}")
         known = " or ".join(", ".join(layout) for layout in self.layouts)
         raise InputsNotFound(f"{self.path or folder}: not {self.kind_name}; expected {known} in it")
 
